@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tables that boot/acpi.c puts together, one writer each. They report nothing: the
+ * configuration was checked, and the size is checked at the end (boot/acpi_out.h).
+ */
+#ifndef BOOT_ACPI_TABLES_H
+#define BOOT_ACPI_TABLES_H
+
+#include "boot/acpi.h"
+#include "boot/acpi_out.h"
+
+/* The fixed hardware; `facs` and `dsdt` are guest addresses below 4 GiB. */
+void acpi_write_fadt(struct acpi_out *out, uint32_t facs, uint32_t dsdt);
+
+/* The interrupt controllers. */
+void acpi_write_madt(struct acpi_out *out, const struct acpi_config *config);
+
+/* The devices, in AML. */
+void acpi_write_dsdt(struct acpi_out *out, const struct acpi_config *config);
+
+#endif

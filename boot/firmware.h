@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Firmware images, which a guest starts at their reset vector: they get a region of memory of their
+ * own that ends at 4 GiB, and what else they need before they can run is in their metadata. The
+ * items come in the order that QEMU has made the usual one, so that public calculators of launch
+ * measurements agree.
+ */
+#ifndef BOOT_FIRMWARE_H
+#define BOOT_FIRMWARE_H
+
+#include "boot/boot.h"
+#include "boot/ovmf.h"
+#include "boot/tdvf.h"
+
+/* Images end at 4 GiB and are at most this large: below are the local APICs. */
+#define FIRMWARE_MAX (LAYOUT_HIGH_BASE - 0xff000000ULL)
+
+#define FIRMWARE_RESET_VECTOR 0xfffffff0ULL
+
+struct firmware {
+	struct mem_file file;
+	struct ovmf ovmf; /* BOOT_SNP */
+	struct tdvf tdvf; /* BOOT_TDX */
+};
+
+/*
+ * Opens config->firmware and decides whether it can start this guest: size, metadata, and whether
+ * a kernel can be handed to it if there is one. Touches no guest memory, so it is also the check
+ * that is made before there is a VM. firmware_close() undoes it; on failure nothing is open.
+ */
+int firmware_open(struct firmware *fw, const struct boot_config *config, const struct sys *sys,
+		  struct vmm_error *err);
+void firmware_close(struct firmware *fw);
+
+/* firmware_open() for the answer alone. */
+int firmware_check(const struct boot_config *config, const struct sys *sys, struct vmm_error *err);
+
+/* boot_load() for a guest with firmware. */
+int firmware_load(const struct boot_config *config, struct guest_mem *mem, struct load_plan *plan,
+		  struct vmm_error *err);
+
+/* The parts that belong to one technology: the rules about the kernel, and the boot items. The
+ * region of the firmware exists when the items are loaded. */
+int firmware_snp_check(const struct firmware *fw, const struct boot_config *config,
+		       struct vmm_error *err);
+int firmware_snp_load(const struct firmware *fw, const struct boot_config *config,
+		      struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err);
+
+int firmware_tdx_check(const struct firmware *fw, const struct boot_config *config,
+		       const struct sys *sys, struct vmm_error *err);
+int firmware_tdx_load(const struct firmware *fw, const struct boot_config *config,
+		      struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err);
+
+/* The image as one item, at its place. */
+int firmware_image_load(const struct firmware *fw, struct guest_mem *mem, struct load_plan *plan,
+			struct vmm_error *err);
+
+#endif

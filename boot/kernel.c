@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+/* Which kind of kernel is it, or else: what is it instead? */
+#include "boot/kernel.h"
+
+#include "boot/lowmem.h"
+#include "vmm/base/bytes.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Files that people take for a kernel, or kernels of other machines; the first match counts. */
+static const struct {
+	size_t offset;
+	const char *magic;
+	const char *what;
+} known[] = {
+	{4, "zimg", "an EFI zboot image, whose kernel only EFI firmware can start"},
+	{0x38, "ARM\x64", "a Linux Image for arm64"},
+	{0x38, "RSC\x05", "a Linux Image for RISC-V"},
+	{0x24, "\x18\x28\x6f\x01", "a Linux zImage for 32-bit Arm"},
+	{0, "\x27\x05\x19\x56", "a U-Boot image"},
+	{0, "ANDROID!", "an Android boot image"},
+	{0, "BZh", "compressed with bzip2, which is not supported: expand the file first"},
+	{0, "\x89LZO", "compressed with lzop, which is not supported: expand the file first"},
+	{0, "\x5d\x00\x00", "compressed with lzma, which is not supported: expand the file first"},
+	{0, "070701", "a cpio archive: is this the initrd?"},
+	{0, "070702", "a cpio archive: is this the initrd?"},
+	{0, "QFI\xfb", "a qcow2 disk image"},
+	{0, "!<arch>", "an ar archive or a Debian package: take the kernel out of it"},
+	{0, "MZ", "an EFI program without a Linux kernel's header"},
+};
+
+static const char *recognise(const struct boot_image *image)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		/* the lzma magic has zero bytes in it */
+		size_t len = known[i].magic[0] == 0x5d ? 3 : strlen(known[i].magic);
+
+		if (range_inside(known[i].offset, len, 0, image->head_len) &&
+		    memcmp(image->head + known[i].offset, known[i].magic, len) == 0)
+			return known[i].what;
+	}
+	return NULL;
+}
+
+static int refuse(const struct boot_image *image, struct vmm_error *err)
+{
+	const struct codec *inner = codec_find(image->head, image->head_len);
+	const char *inside = image->codec ? "inside " : "";
+	const char *packed = image->codec ? image->codec->name : "";
+	const char *colon = image->codec ? ": " : "";
+	const char *what = recognise(image);
+	uint8_t first[4] = {0};
+
+	if (inner)
+		return vmm_error_set(err, -ENOEXEC,
+				     "%s: compressed twice, %s inside %s: expand the file first",
+				     image->path, inner->name, packed);
+	if (what)
+		return vmm_error_set(err, -ENOEXEC, "%s: %s%s%snot a kernel for x86-64 but %s",
+				     image->path, inside, packed, colon, what);
+	memcpy(first, image->head, image->head_len < 4 ? image->head_len : 4);
+	return vmm_error_set(err, -ENOEXEC,
+			     "%s: %s%s%sneither a bzImage nor an ELF kernel, begins with "
+			     "%02x %02x %02x %02x",
+			     image->path, inside, packed, colon, first[0], first[1], first[2],
+			     first[3]);
+}
+
+uint64_t kernel_ram_end(const struct guest_mem *mem)
+{
+	const struct mem_region *low = mem_find(mem, LOWMEM_END, 1);
+
+	return low ? low->gpa + low->len : LOWMEM_END;
+}
+
+int kernel_load(const char *path, bool need_long_mode, struct guest_mem *mem,
+		struct load_plan *plan, struct kernel *kernel, struct vmm_error *err)
+{
+	struct boot_image image;
+	int ret;
+
+	ret = image_open(&image, mem->sys, path, err);
+	if (ret == 0) {
+		if (bzimage_is(&image))
+			ret = bzimage_load(&image, mem, plan, kernel, err);
+		else if (elf_is(&image))
+			ret = elf_load(&image, need_long_mode, mem, plan, kernel, err);
+		else
+			ret = refuse(&image, err);
+		if (ret == 0)
+			ret = image_finish(&image, err);
+		image_close(&image);
+	}
+	if (ret < 0)
+		vmm_error_prefix(err, "kernel");
+	return ret;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The CPUID page of an SNP guest (SEV Secure Nested Paging Firmware ABI, "CPUID Page"): the table
+ * from which the guest answers its own CPUID instructions. The firmware checks it against the
+ * hardware and, when it refuses one, writes back what it would accept.
+ */
+#ifndef CC_SNP_CPUID_H
+#define CC_SNP_CPUID_H
+
+#include "vmm/base/error.h"
+#include "vmm/base/log.h"
+
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SNP_CPUID_PAGE	  4096
+#define SNP_CPUID_ENTRIES 64 /* more would fit, but firmware and Linux stop here */
+
+/* Writes the table of `cpuid` into `page`. Entries without any bit set and without index are left
+ * out. -E2BIG when more than SNP_CPUID_ENTRIES remain. */
+int snp_cpuid_build(const struct kvm_cpuid2 *cpuid, uint8_t page[SNP_CPUID_PAGE],
+		    struct vmm_error *err);
+
+/*
+ * Takes the firmware's corrections, found as differences between the page that was `sent` and the
+ * one that came `back`, over into `cpuid`, and logs each of them. Returns how many registers
+ * changed; entries whose function or index differ are not corrections and count as none.
+ */
+unsigned int snp_cpuid_correct(struct kvm_cpuid2 *cpuid, const uint8_t sent[SNP_CPUID_PAGE],
+			       const uint8_t back[SNP_CPUID_PAGE], const struct vmm_log *log);
+
+#endif

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Intel TDX: INIT_VM, INIT_VCPU, INIT_MEM_REGION for each boot item, FINALIZE_VM (Linux,
+ * Documentation/virt/kvm/x86/intel-tdx.rst).
+ */
+#include "cc/launch_ops.h"
+#include "cc/tdx_config.h"
+#include "mem/convert.h"
+#include "vmm/base/bytes.h"
+#include "vmm/kvm/uapi_tdx.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static int command(const struct kvm_fd *h, uint32_t id, uint32_t flags, uint64_t data,
+		   const char *name, struct vmm_error *err)
+{
+	struct tdx_cmd cmd = {.id = id, .flags = flags, .data = data};
+	int ret = kvm_ioctl(h, KVM_MEMORY_ENCRYPT_OP, name, &cmd, err);
+
+	if (ret < 0 && cmd.hw_error) {
+		vmm_error_hint(err, "TDX module status %#llx", (unsigned long long)cmd.hw_error);
+		if (err)
+			err->firmware = cmd.hw_error;
+	}
+	return ret;
+}
+
+static int init_vm(struct cc_launch *launch, const struct tdx_capabilities *caps,
+		   struct vmm_error *err)
+{
+	struct cc_retry retry = {0};
+	struct tdx_init_vm *init;
+	int ret;
+
+	ret = tdx_init_vm_build(&launch->config->tdx, caps, launch->cpuid, &init, err);
+	if (ret < 0)
+		return ret;
+	do /* EAGAIN: the CPU's random number generator ran dry */
+		ret = command(&launch->vm->h, TDX_CMD_INIT_VM, 0, (uintptr_t)init,
+			      "KVM_TDX_INIT_VM", err);
+	while (ret == -EAGAIN && cc_retry(launch, &retry));
+	free(init);
+	if (ret == -ENOSPC)
+		vmm_error_hint(err, "all TDX private key ids of the host are in use");
+	return ret < 0 ? ret : 0;
+}
+
+static int tdx_open(struct cc_launch *launch, struct vmm_error *err)
+{
+	struct tdx_capabilities *caps = NULL;
+	int ret = -E2BIG;
+
+	/* the kernel does not say how many entries it has, only that there is no room */
+	for (uint32_t n = 64; ret == -E2BIG && n <= 256; n *= 2) {
+		free(caps);
+		caps = calloc(1, sizeof(*caps) + n * sizeof(caps->entry[0]));
+		if (!caps)
+			return vmm_error_errno(err, -ENOMEM, "unable to ask for TDX capabilities");
+		caps->nent = n;
+		ret = command(&launch->vm->h, TDX_CMD_CAPABILITIES, 0, (uintptr_t)caps,
+			      "KVM_TDX_CAPABILITIES", err);
+		if (ret >= 0 && caps->nent > n)
+			ret = vmm_error_set(err, -EIO,
+					    "KVM_TDX_CAPABILITIES: %u entries in room "
+					    "for %u",
+					    caps->nent, n);
+	}
+	if (ret >= 0) {
+		launch->tdx_calls = (struct cc_tdx_calls){
+			.kernel_r11 = caps->kernel_info_r11,
+			.kernel_r12 = caps->kernel_info_r12,
+			.user_r11 = caps->user_info_r11,
+			.user_r12 = caps->user_info_r12,
+		};
+		ret = init_vm(launch, caps, err);
+	}
+	free(caps);
+	return ret < 0 ? ret : 0;
+}
+
+static int tdx_vcpu(struct cc_launch *launch, const struct kvm_vcpu *vcpu, struct vmm_error *err)
+{
+	int ret =
+		command(&vcpu->h, TDX_CMD_INIT_VCPU, 0, launch->hob_gpa, "KVM_TDX_INIT_VCPU", err);
+
+	return ret < 0 ? ret : 0;
+}
+
+/*
+ * The kernel writes back what is left to do whatever the result: a call that was interrupted goes
+ * on with the same structure. Made anew, it would add a page twice, which kills the TD.
+ */
+static int tdx_populate(struct cc_launch *launch, const struct load_item *item,
+			struct vmm_error *err)
+{
+	struct tdx_mem_region region = {
+		.source_addr = mem_source(launch->mem, item),
+		.gpa = item->gpa,
+		.nr_pages = item->len / PAGE_SIZE,
+	};
+	uint32_t flags = item->measured ? TDX_MEASURE_MEMORY_REGION : 0;
+	struct cc_retry retry = {0};
+	bool again;
+
+	while (region.nr_pages > 0) {
+		uint64_t left = region.nr_pages;
+		int ret = command(&launch->boot_cpu->h, TDX_CMD_INIT_MEM_REGION, flags,
+				  (uintptr_t)&region, "KVM_TDX_INIT_MEM_REGION", err);
+
+		launch->stats.populates++;
+		if (region.nr_pages > left)
+			return vmm_error_set(err, -EIO, "%s: KVM_TDX_INIT_MEM_REGION went back",
+					     item->name);
+		launch->stats.pages += left - region.nr_pages;
+		again = ret >= 0 || ret == -EINTR || ret == -EAGAIN || ret == -EBUSY;
+		if (region.nr_pages < left && again) {
+			retry.tries = 0;
+			continue;
+		}
+		if (ret >= 0)
+			ret = vmm_error_set(err, -EIO, "KVM_TDX_INIT_MEM_REGION makes no progress");
+		if (again && cc_retry(launch, &retry))
+			continue;
+		vmm_error_prefix(err, "%s at %#llx", item->name, (unsigned long long)region.gpa);
+		return ret;
+	}
+	return mem_discard_shared(launch->mem, item->gpa, item->len, err);
+}
+
+static int tdx_finish(struct cc_launch *launch, struct vmm_error *err)
+{
+	struct cc_retry retry = {0};
+	int ret;
+
+	do
+		ret = command(&launch->vm->h, TDX_CMD_FINALIZE_VM, 0, 0, "KVM_TDX_FINALIZE_VM",
+			      err);
+	while ((ret == -EBUSY || ret == -EAGAIN || ret == -EINTR) && cc_retry(launch, &retry));
+	return ret < 0 ? ret : 0;
+}
+
+static const struct cc_transition transitions[] = {
+	{CC_OPENED, CC_OP_VCPU, CC_VCPUS},	  {CC_VCPUS, CC_OP_VCPU, CC_VCPUS},
+	{CC_VCPUS, CC_OP_POPULATE, CC_POPULATED}, /* pages are added through a vCPU */
+	{CC_POPULATED, CC_OP_FINISH, CC_SEALED},  {CC_CLOSED, 0, 0},
+};
+
+const struct cc_ops cc_tdx = {
+	.name = "tdx",
+	.vm_type = KVM_X86_TDX_VM,
+	.private_memory = true,
+	.transitions = transitions,
+	.open = tdx_open,
+	.vcpu = tdx_vcpu,
+	.populate = tdx_populate,
+	.finish = tdx_finish,
+};

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The VMSA page that KVM seals and the SNP firmware measures for each vCPU at LAUNCH_FINISH: the
+ * virtual machine save area of AMD64 APM volume 2, table B-4, as Linux fills it from the registers
+ * that user space set (arch/x86/kvm/svm/sev.c, sev_es_sync_vmsa()).
+ */
+#ifndef CC_VMSA_H
+#define CC_VMSA_H
+
+#include "cc/vcpu_state.h"
+
+#include <stdint.h>
+
+#define VMSA_SIZE 4096
+
+/* `features` is SEV_FEATURES; bit 0 (SNP active) is added. */
+void vmsa_build(const struct cc_vcpu_state *state, uint64_t features, uint8_t page[VMSA_SIZE]);
+
+#endif

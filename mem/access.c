@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+/* Guest memory in the hands of loader and devices: every access checks address and state. */
+#include "mem/mem.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Is a page of [gpa, gpa + len) private? The caller holds the lock of the region's state. */
+static bool touches_private(const struct mem_region *r, uint64_t gpa, uint64_t len)
+{
+	uint64_t offset = gpa - r->gpa;
+	uint64_t last = (offset + (len ? len - 1 : 0)) / PAGE_SIZE;
+	uint64_t first, n;
+
+	return mem_state_find(r->state, offset / PAGE_SIZE, last + 1, true, &first, &n);
+}
+
+int mem_pin(const struct guest_mem *mem, uint64_t gpa, size_t len, const char *owner,
+	    struct mem_pin *pin)
+{
+	const struct mem_region *r = mem_find(mem, gpa, len);
+
+	*pin = (struct mem_pin){0};
+	if (!r)
+		return -EFAULT;
+	if (r->state) {
+		pthread_rwlock_rdlock(&r->state->lock);
+		if (touches_private(r, gpa, len)) {
+			pthread_rwlock_unlock(&r->state->lock);
+			return -EACCES;
+		}
+		if (owner)
+			atomic_store(&r->state->holder, owner);
+	}
+	*pin = (struct mem_pin){
+		.ptr = r->hva + (gpa - r->gpa),
+		.state = r->state,
+		.owner = owner,
+	};
+	return 0;
+}
+
+void mem_unpin(struct mem_pin *pin)
+{
+	const char *owner = pin->owner;
+
+	if (pin->state) {
+		/* whoever came later may be holding pages still */
+		if (owner)
+			atomic_compare_exchange_strong(&pin->state->holder, &owner, NULL);
+		pthread_rwlock_unlock(&pin->state->lock);
+	}
+	*pin = (struct mem_pin){0};
+}
+
+int mem_read(const struct guest_mem *mem, uint64_t gpa, void *buf, size_t len)
+{
+	struct mem_pin pin;
+	int ret = mem_pin(mem, gpa, len, NULL, &pin);
+
+	if (ret < 0)
+		return ret;
+	memcpy(buf, pin.ptr, len);
+	mem_unpin(&pin);
+	return 0;
+}
+
+int mem_write(const struct guest_mem *mem, uint64_t gpa, const void *buf, size_t len)
+{
+	struct mem_pin pin;
+	int ret = mem_pin(mem, gpa, len, NULL, &pin);
+
+	if (ret < 0)
+		return ret;
+	memcpy(pin.ptr, buf, len);
+	mem_unpin(&pin);
+	return 0;
+}
+
+void *mem_ptr(const struct guest_mem *mem, uint64_t gpa, uint64_t len)
+{
+	struct mem_pin pin;
+	void *ptr;
+
+	if (mem_pin(mem, gpa, len, NULL, &pin) < 0)
+		return NULL;
+	ptr = pin.ptr;
+	mem_unpin(&pin);
+	return ptr;
+}
+
+int mem_is_private(const struct guest_mem *mem, uint64_t gpa)
+{
+	const struct mem_region *r = mem_find(mem, gpa, 1);
+	bool private;
+
+	if (!r)
+		return -EFAULT;
+	if (!r->state)
+		return 0;
+	pthread_rwlock_rdlock(&r->state->lock);
+	private = touches_private(r, gpa, 1);
+	pthread_rwlock_unlock(&r->state->lock);
+	return private;
+}

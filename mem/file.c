@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#include "mem/file.h"
+
+#include "vmm/base/bytes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+
+int mem_file_open(struct mem_file *file, const struct sys *sys, const char *path,
+		  struct vmm_error *err)
+{
+	int ret;
+
+	*file = (struct mem_file){.sys = sys, .fd = -1, .path = path};
+	/* O_NONBLOCK: a named pipe in the place of a file must not hang us */
+	ret = sys->ops->open(sys->ctx, path, O_RDONLY | O_NONBLOCK);
+	if (ret < 0)
+		return vmm_error_errno(err, ret, "unable to open %s", path);
+	file->fd = ret;
+	ret = sys->ops->file_size(sys->ctx, file->fd, &file->size);
+	if (ret < 0) {
+		mem_file_close(file);
+		return vmm_error_errno(err, ret, "%s is not a file that can be loaded", path);
+	}
+	return 0;
+}
+
+void mem_file_close(struct mem_file *file)
+{
+	sys_close(file->sys, &file->fd);
+}
+
+int mem_file_read(const struct mem_file *file, uint64_t offset, void *buf, size_t len,
+		  struct vmm_error *err)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = file->sys->ops->pread(file->sys->ctx, file->fd, (char *)buf + done,
+						  len - done, offset + done);
+
+		if (n < 0)
+			return vmm_error_errno(err, (int)n, "unable to read %s at offset %llu",
+					       file->path, (unsigned long long)(offset + done));
+		if (n == 0)
+			return vmm_error_set(err, -ENODATA,
+					     "%s: ends at %llu bytes, %llu more expected",
+					     file->path, (unsigned long long)(offset + done),
+					     (unsigned long long)(len - done));
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+/*
+ * The kernel fills a memfd from file to file. Reading through the mapping would first fault in and
+ * clear each page, at many times the cost. Returns how many bytes it could do: the rest is read.
+ */
+static uint64_t copy_to_memfd(const struct mem_file *file, uint64_t offset,
+			      const struct mem_region *r, uint64_t gpa, uint64_t len)
+{
+	const struct sys *sys = file->sys;
+	uint64_t done = 0;
+
+	while (done < len) {
+		ssize_t n = sys->ops->copy(sys->ctx, file->fd, offset + done, r->fd,
+					   gpa - r->gpa + done, len - done);
+
+		if (n <= 0)
+			break;
+		done += (uint64_t)n;
+	}
+	return done;
+}
+
+/*
+ * A guest_memfd has no write(), so files are read into its mapping. This makes the pages that
+ * [p, p + len) touches all at once, rather than in a fault for each. When it fails, they fault.
+ */
+static void make_pages(const struct sys *sys, uint8_t *p, uint64_t len)
+{
+	uint64_t before = (uintptr_t)p % PAGE_SIZE;
+
+	if (len > 0)
+		sys->ops->madvise(sys->ctx, p - before, len + before, MADV_POPULATE_WRITE);
+}
+
+int mem_file_load(const struct mem_file *file, uint64_t offset, const struct guest_mem *mem,
+		  uint64_t gpa, uint64_t len, struct vmm_error *err)
+{
+	const struct mem_region *r = mem_find(mem, gpa, len);
+	uint8_t *p = mem_ptr(mem, gpa, len);
+	uint64_t done = 0;
+
+	if (!p)
+		return vmm_error_set(err, -EFAULT,
+				     "%s: %llu bytes at guest address %#llx are not all in RAM",
+				     file->path, (unsigned long long)len, (unsigned long long)gpa);
+	if (mem->backing == MEM_MEMFD && !mem->hugepages && file->sys->ops->copy)
+		done = copy_to_memfd(file, offset, r, gpa, len);
+	else if (mem->backing == MEM_GUEST_MEMFD)
+		make_pages(file->sys, p, len);
+	return mem_file_read(file, offset + done, p + done, len - done, err);
+}

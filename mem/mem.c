@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+#include "mem/mem.h"
+
+#include "vmm/base/bytes.h"
+
+#include <errno.h>
+#include <linux/memfd.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#define HUGE_PAGE MIB(2)
+
+/* It can be mapped, and everything in it is shared with the guest at first. */
+static const uint64_t shared_flags = GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED;
+
+static void sleep_for(unsigned int microseconds)
+{
+	struct timespec t = {
+		.tv_sec = microseconds / 1000000,
+		.tv_nsec = microseconds % 1000000 * 1000L,
+	};
+
+	/* a signal may cut it short: then the next attempt comes early, no harm */
+	nanosleep(&t, NULL);
+}
+
+void mem_init(struct guest_mem *mem, const struct sys *sys, const struct kvm_vm *vm, bool hugepages)
+{
+	uint64_t flags;
+
+	*mem = (struct guest_mem){
+		.sys = sys,
+		.vm = vm,
+		.mode = MEM_MODE_SHARED,
+		.hugepages = hugepages,
+		.pause = sleep_for,
+	};
+	if (!vm) {
+		mem->backing = MEM_ANONYMOUS;
+		return;
+	}
+	mem->backing = MEM_MEMFD;
+	if (hugepages)
+		return;
+	flags = (uint64_t)kvm_vm_cap(vm, KVM_CAP_GUEST_MEMFD_FLAGS);
+	if (kvm_vm_cap(vm, KVM_CAP_GUEST_MEMFD) && (flags & shared_flags) == shared_flags)
+		mem->backing = MEM_GUEST_MEMFD;
+}
+
+const char *mem_backing_name(const struct guest_mem *mem)
+{
+	if (mem->mode == MEM_MODE_IN_PLACE)
+		return "guest_memfd, converted in place";
+	if (mem->mode == MEM_MODE_SPLIT)
+		return "memfd for shared and guest_memfd for private pages";
+	switch (mem->backing) {
+	case MEM_ANONYMOUS:
+		return "anonymous";
+	case MEM_MEMFD:
+		return mem->hugepages ? "memfd, 2 MiB pages" : "memfd";
+	case MEM_GUEST_MEMFD:
+		return "guest_memfd";
+	}
+	return "?";
+}
+
+static int open_memfd(struct guest_mem *mem, struct mem_region *r, struct vmm_error *err)
+{
+	const struct sys *sys = mem->sys;
+	unsigned int flags = mem->hugepages ? MFD_HUGETLB | MFD_HUGE_2MB : 0;
+	int ret;
+
+	if (mem->hugepages && !is_aligned(r->len, HUGE_PAGE))
+		return vmm_error_set(err, -EINVAL,
+				     "%s: %llu bytes are not a multiple of the 2 MiB huge page",
+				     r->name, (unsigned long long)r->len);
+	ret = sys->ops->memfd(sys->ctx, r->name, flags);
+	if (ret < 0) {
+		vmm_error_errno(err, ret, "unable to create a memfd for %s", r->name);
+		if (mem->hugepages)
+			vmm_error_hint(err, "does this kernel support 2 MiB huge pages?");
+		return ret;
+	}
+	r->fd = ret;
+	ret = sys->ops->ftruncate(sys->ctx, r->fd, r->len);
+	if (ret < 0)
+		return vmm_error_errno(err, ret, "unable to size the memfd of %s to %llu bytes",
+				       r->name, (unsigned long long)r->len);
+	return 0;
+}
+
+static int open_guest_memfd(struct guest_mem *mem, struct mem_region *r, uint64_t flags, int *fd,
+			    struct vmm_error *err)
+{
+	int ret = kvm_vm_create_guest_memfd(mem->vm, r->len, flags, err);
+
+	if (ret < 0) {
+		vmm_error_prefix(err, "%s", r->name);
+		return ret;
+	}
+	*fd = ret;
+	return 0;
+}
+
+static int open_files(struct guest_mem *mem, struct mem_region *r, struct vmm_error *err)
+{
+	int ret = -EINVAL;
+
+	switch (mem->backing) {
+	case MEM_ANONYMOUS:
+		return 0;
+	case MEM_MEMFD:
+		ret = open_memfd(mem, r, err);
+		break;
+	case MEM_GUEST_MEMFD:
+		ret = open_guest_memfd(mem, r, shared_flags, &r->fd, err);
+		break;
+	}
+	if (ret == 0 && mem->mode == MEM_MODE_SPLIT)
+		ret = open_guest_memfd(mem, r, 0, &r->private_fd, err);
+	return ret;
+}
+
+static int map_file(struct guest_mem *mem, struct mem_region *r, struct vmm_error *err)
+{
+	const struct sys *sys = mem->sys;
+	int flags = r->fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+	void *hva;
+	int ret;
+
+	/* huge pages are reserved now, so that too few of them are an error and not a SIGBUS later
+	 */
+	if (!mem->hugepages)
+		flags |= MAP_NORESERVE;
+	ret = sys->ops->mmap(sys->ctx, &hva, r->len, PROT_READ | PROT_WRITE, flags, r->fd, 0);
+	if (ret < 0) {
+		vmm_error_errno(err, ret, "unable to map %llu MiB for %s",
+				(unsigned long long)(r->len >> 20), r->name);
+		if (mem->hugepages && ret == -ENOMEM)
+			vmm_error_hint(err,
+				       "%llu free huge pages of 2 MiB are needed, raise "
+				       "vm.nr_hugepages",
+				       (unsigned long long)(r->len / HUGE_PAGE));
+		return ret;
+	}
+	r->hva = hva;
+	return 0;
+}
+
+static int set_slot(struct guest_mem *mem, struct mem_region *r, struct vmm_error *err)
+{
+	int gmem = mem->backing == MEM_GUEST_MEMFD ? r->fd : r->private_fd;
+	struct kvm_userspace_memory_region2 slot = {
+		.slot = r->slot,
+		.guest_phys_addr = r->gpa,
+		.memory_size = r->len,
+		.userspace_addr = (uintptr_t)r->hva,
+	};
+
+	if (gmem >= 0) {
+		slot.flags = KVM_MEM_GUEST_MEMFD;
+		slot.guest_memfd = (uint32_t)gmem;
+		return kvm_vm_set_region2(mem->vm, &slot, err);
+	}
+	return kvm_vm_set_region(mem->vm,
+				 &(struct kvm_userspace_memory_region){
+					 .slot = slot.slot,
+					 .guest_phys_addr = slot.guest_phys_addr,
+					 .memory_size = slot.memory_size,
+					 .userspace_addr = slot.userspace_addr,
+				 },
+				 err);
+}
+
+static void release_region(struct guest_mem *mem, struct mem_region *r)
+{
+	const struct sys *sys = mem->sys;
+
+	if (r->hva)
+		sys->ops->munmap(sys->ctx, r->hva, r->len);
+	r->hva = NULL;
+	sys_close(sys, &r->fd);
+	sys_close(sys, &r->private_fd);
+	mem_state_destroy(r->state, sys);
+	r->state = NULL;
+}
+
+static bool overlaps(const struct guest_mem *mem, uint64_t gpa, uint64_t len)
+{
+	for (size_t i = 0; i < mem->nregions; i++) {
+		const struct mem_region *r = &mem->region[i];
+
+		if (gpa < r->gpa + r->len && r->gpa < gpa + len)
+			return true;
+	}
+	return false;
+}
+
+int mem_add_region(struct guest_mem *mem, const char *name, uint64_t gpa, uint64_t len,
+		   struct vmm_error *err)
+{
+	struct mem_region r = {.name = name, .gpa = gpa, .len = len, .fd = -1, .private_fd = -1};
+	uint64_t end;
+	int ret;
+
+	if (len == 0 || !is_aligned(gpa | len, PAGE_SIZE) || __builtin_add_overflow(gpa, len, &end))
+		return vmm_error_set(err, -EINVAL, "%s: %#llx+%#llx is not a range of pages", name,
+				     (unsigned long long)gpa, (unsigned long long)len);
+	if (mem->nregions == MEM_MAX_REGIONS || overlaps(mem, gpa, len))
+		return vmm_error_set(err, -EINVAL, "%s: no room for a region at %#llx", name,
+				     (unsigned long long)gpa);
+	r.slot = (uint32_t)mem->nregions;
+
+	ret = open_files(mem, &r, err);
+	if (ret == 0)
+		ret = map_file(mem, &r, err);
+	if (ret == 0 && mem->mode != MEM_MODE_SHARED)
+		ret = mem_state_create(&r.state, mem->sys, len / PAGE_SIZE, err);
+	if (ret == 0 && mem->vm) {
+		ret = set_slot(mem, &r, err);
+		if (ret < 0)
+			vmm_error_prefix(err, "%s at %#llx", name, (unsigned long long)gpa);
+	}
+	if (ret < 0) {
+		release_region(mem, &r);
+		return ret;
+	}
+	mem->region[mem->nregions++] = r;
+	return 0;
+}
+
+int mem_add_ram(struct guest_mem *mem, uint64_t size, struct vmm_error *err)
+{
+	static const char *const names[] = {"low RAM", "high RAM"};
+	struct gpa_range ram[2];
+	size_t n = layout_ram(size, ram);
+
+	for (size_t i = 0; i < n; i++) {
+		int ret = mem_add_region(mem, names[i], ram[i].gpa, ram[i].len, err);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+void mem_destroy(struct guest_mem *mem)
+{
+	while (mem->nregions > 0)
+		release_region(mem, &mem->region[--mem->nregions]);
+}
+
+const struct mem_region *mem_find(const struct guest_mem *mem, uint64_t gpa, uint64_t len)
+{
+	for (size_t i = 0; i < mem->nregions; i++) {
+		const struct mem_region *r = &mem->region[i];
+
+		if (range_inside(gpa, len ? len : 1, r->gpa, r->len))
+			return r;
+	}
+	return NULL;
+}

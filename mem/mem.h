@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guest memory. `struct guest_mem` owns the regions of guest RAM and firmware: the files behind
+ * each, its mapping into this process, its KVM memory slot and, for confidential VMs, the record of
+ * which pages are private. Everybody else reaches guest memory through the functions below, which
+ * check every address. mem/mode.h chooses how a VM's memory is made, mem/convert.h makes pages
+ * private and shared; users of the functions below cannot tell the modes apart.
+ *
+ * Host memory is not touched here: a page comes into being when the loader or the guest first
+ * writes it.
+ *
+ * Without a VM (`minivmm plan`, `check`, `measure`) the same regions exist as plain mappings, so
+ * that the same loader can run.
+ */
+#ifndef MEM_MEM_H
+#define MEM_MEM_H
+
+#include "mem/layout.h"
+#include "mem/state.h"
+#include "vmm/base/error.h"
+#include "vmm/kvm/kvm.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#define MEM_MAX_REGIONS 8
+
+/* How private memory is made. One mode for all regions of a VM: a kernel that converts in place
+ * never looks at a second mapping, so a VM with both kinds would run on memory nobody wrote. */
+enum mem_mode {
+	MEM_MODE_AUTO,	   /* only as a wish: the first of the others that can be had */
+	MEM_MODE_IN_PLACE, /* a page is private or shared where it is, in the guest_memfd */
+	MEM_MODE_SPLIT,	   /* shared pages are in a memfd, private ones in a guest_memfd */
+	MEM_MODE_SHARED,   /* no private memory: plain VMs */
+	MEM_MODES,
+};
+
+/* What is mapped into this process. */
+enum mem_backing {
+	MEM_ANONYMOUS,	 /* no VM: private anonymous mapping, nothing is committed */
+	MEM_MEMFD,	 /* memfd, 4 KiB or 2 MiB pages */
+	MEM_GUEST_MEMFD, /* guest_memfd with mmap, all pages shared at first */
+};
+
+struct mem_region {
+	const char *name; /* static string: "low RAM", "firmware" */
+	uint64_t gpa;
+	uint64_t len;		 /* bytes, multiple of the page size */
+	uint8_t *hva;		 /* where this process sees shared pages, PROT_READ | PROT_WRITE */
+	int fd;			 /* what is mapped there; -1 for MEM_ANONYMOUS */
+	int private_fd;		 /* MEM_MODE_SPLIT: guest_memfd of the private pages; else -1 */
+	uint32_t slot;		 /* KVM memory slot */
+	struct mem_state *state; /* NULL in MEM_MODE_SHARED: every page is shared for ever */
+};
+
+/* What conversions have cost so far. */
+struct mem_stats {
+	_Atomic uint64_t conversions; /* ioctls that changed the state of pages */
+	_Atomic uint64_t retries;     /* of those that were refused and tried again */
+	_Atomic uint64_t discards;    /* runs of pages given back to the host (MEM_MODE_SPLIT) */
+};
+
+struct guest_mem {
+	const struct sys *sys;
+	const struct kvm_vm *vm; /* NULL: no VM */
+	enum mem_mode mode;
+	enum mem_backing backing;
+	bool hugepages;
+	bool preserve; /* MEM_MODE_IN_PLACE: this kernel wants GMEM_PRESERVE to keep contents */
+	bool sealed;   /* mem_seal() was called */
+	/* waits between two attempts; tests put something faster here */
+	void (*pause)(unsigned int microseconds);
+	struct mem_stats stats;
+	struct mem_region region[MEM_MAX_REGIONS];
+	size_t nregions;
+};
+
+/*
+ * Prepares *mem for MEM_MODE_SHARED, with the backing for a VM of type KVM_X86_DEFAULT_VM:
+ * guest_memfd where the VM offers one with mmap and initially shared pages (Linux 6.18), memfd
+ * otherwise and for huge pages. `vm` NULL: anonymous. The VM must outlive *mem. Does not fail; no
+ * region exists yet. mem_set_mode() (mem/mode.h) may follow.
+ */
+void mem_init(struct guest_mem *mem, const struct sys *sys, const struct kvm_vm *vm,
+	      bool hugepages);
+
+/* Creates a region, maps it and, with a VM, makes it a memory slot; all of its pages are shared.
+ * Regions must not overlap. On failure nothing of the region is left. */
+int mem_add_region(struct guest_mem *mem, const char *name, uint64_t gpa, uint64_t len,
+		   struct vmm_error *err);
+
+/* Adds the regions for `size` bytes of RAM as mem/layout.h lays them out. */
+int mem_add_ram(struct guest_mem *mem, uint64_t size, struct vmm_error *err);
+
+/* Unmaps and closes everything. Safe after a failure half-way; no vCPU may run any more. */
+void mem_destroy(struct guest_mem *mem);
+
+/* The region that holds all of [gpa, gpa + len), or NULL. len 0 counts as 1. */
+const struct mem_region *mem_find(const struct guest_mem *mem, uint64_t gpa, uint64_t len);
+
+/* 1: the page at `gpa` is private, 0: shared, -EFAULT: no RAM is there. */
+int mem_is_private(const struct guest_mem *mem, uint64_t gpa);
+
+/*
+ * For the loader and the launch, before the guest runs: where [gpa, gpa + len) is in this process,
+ * or NULL when it is not all inside one region, or part of it is private. The pointer is good until
+ * somebody converts these pages.
+ */
+void *mem_ptr(const struct guest_mem *mem, uint64_t gpa, uint64_t len);
+
+/*
+ * For devices, at any time: copy out of or into guest memory. -EFAULT when the range is not all RAM
+ * of one region, -EACCES when part of it is private; nothing is copied then. The guest may change
+ * the bytes meanwhile: never read twice.
+ */
+int mem_read(const struct guest_mem *mem, uint64_t gpa, void *buf, size_t len);
+int mem_write(const struct guest_mem *mem, uint64_t gpa, const void *buf, size_t len);
+
+/*
+ * For devices, at any time: shared guest memory in the caller's hands, for system calls that read
+ * or write it directly. It stays shared until mem_unpin(), which the same thread calls soon: a
+ * conversion of any page of the region waits for it, and fails after about a second with a sentence
+ * that names `owner` (a string that outlives the pin: "disk 0"). A thread may hold any number of
+ * pins. The errors are those of mem_read(); a request that fails with them is the guest's fault and
+ * is answered with an error.
+ *
+ * This is why a page that the guest makes private under a device's hands costs no more than the
+ * request: see mem/state.h.
+ */
+struct mem_pin {
+	void *ptr;
+	struct mem_state *state; /* whose lock is held; NULL: none */
+	const char *owner;
+};
+
+int mem_pin(const struct guest_mem *mem, uint64_t gpa, size_t len, const char *owner,
+	    struct mem_pin *pin);
+void mem_unpin(struct mem_pin *pin); /* no harm when mem_pin() has failed */
+
+/* "memfd", "guest_memfd", … for messages */
+const char *mem_backing_name(const struct guest_mem *mem);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The load plan: the ordered list of boot items that a loader makes and a launch carries out.
+ * Record, then commit: boot/ decides what is where and writes the bytes into shared guest memory,
+ * cc/ decides how pages become private and are measured, and the measurement walks the same list
+ * in the same order. `minivmm plan` prints it.
+ *
+ * Items are whole pages and never overlap; their order is the order of the launch.
+ */
+#ifndef MEM_PLAN_H
+#define MEM_PLAN_H
+
+#include "mem/mem.h"
+
+#include <stdbool.h>
+
+#define LOAD_PLAN_ITEMS 512
+#define LOAD_PLAN_MAP	64
+
+enum load_kind {
+	LOAD_DATA,	 /* the bytes written there (SNP: NORMAL) */
+	LOAD_ZERO,	 /* zeros, nothing is written (SNP: ZERO) */
+	LOAD_UNMEASURED, /* the bytes, but not measured (SNP: UNMEASURED) */
+	LOAD_SECRETS,	 /* SNP: written by the firmware */
+	LOAD_CPUID,	 /* SNP: checked by the firmware */
+};
+
+struct load_item {
+	char name[28]; /* "kernel", "initrd", "boot parameters": for people */
+	enum load_kind kind;
+	bool measured;	 /* TDX: contents are extended into MRTD; SNP derives it from the kind */
+	uint64_t gpa;	 /* page aligned */
+	uint64_t len;	 /* bytes, whole pages */
+	uint64_t used;	 /* bytes of it that the loader wrote; the rest is zero */
+	const void *src; /* NULL: the bytes stand in guest memory at gpa; else len bytes here */
+};
+
+/* What the guest is told about its address space (e820 types, ACPI 6.5 section 15). */
+enum gpa_type {
+	GPA_RAM = 1,
+	GPA_RESERVED = 2,
+	GPA_ACPI = 3,
+};
+
+struct gpa_map_entry {
+	uint64_t gpa;
+	uint64_t len;
+	enum gpa_type type;
+};
+
+/* How the boot CPU starts. */
+enum load_entry_mode {
+	ENTRY_NONE,
+	ENTRY_LONG_MODE, /* 64-bit, paging on: Linux 64-bit boot protocol */
+	ENTRY_PVH,	 /* 32-bit protected mode, paging off: Xen PVH start of day */
+	ENTRY_RESET,	 /* reset vector of a firmware image */
+};
+
+struct load_entry {
+	enum load_entry_mode mode;
+	uint64_t rip;
+	uint64_t arg;	 /* gpa of boot_params (RSI) or of hvm_start_info (EBX) */
+	uint64_t cr3;	 /* gpa of the top-level page table, ENTRY_LONG_MODE only */
+	uint32_t ap_eip; /* ENTRY_RESET: where the other CPUs start, from the firmware's table */
+};
+
+struct load_plan {
+	struct load_item item[LOAD_PLAN_ITEMS];
+	size_t nitems;
+	struct gpa_map_entry map[LOAD_PLAN_MAP]; /* ascending, no overlap */
+	size_t nmap;
+	struct load_entry entry;
+};
+
+void load_plan_init(struct load_plan *plan);
+
+/*
+ * Appends an item of `used` bytes at the page-aligned `gpa`; its length is `used` rounded up to
+ * pages. It must lie inside one region and overlap no other item. The caller writes the bytes into
+ * guest memory before or after. `measured` is true for everything but LOAD_UNMEASURED; a loader
+ * for TDX sets it in the item afterwards.
+ */
+int load_plan_add(struct load_plan *plan, const struct guest_mem *mem, const char *name,
+		  uint64_t gpa, uint64_t used, enum load_kind kind, struct vmm_error *err);
+
+/* Appends an item of `kind` for each run of pages, ascending, that no item covers so far. */
+int load_plan_fill(struct load_plan *plan, const struct guest_mem *mem, const char *name,
+		   enum load_kind kind, struct vmm_error *err);
+
+/*
+ * The highest place for `len` bytes inside [low, high), aligned to `align` (a power of two, at
+ * least a page), that is RAM and overlaps no item so far. -ENOSPC when there is none.
+ */
+int load_plan_find(const struct load_plan *plan, const struct guest_mem *mem, uint64_t len,
+		   uint64_t align, uint64_t low, uint64_t high, uint64_t *gpa);
+
+/* Appends to the map, or extends its last entry; they come ascending. -ENOSPC when it is full. */
+int load_plan_map(struct load_plan *plan, uint64_t gpa, uint64_t len, enum gpa_type type,
+		  struct vmm_error *err);
+
+const char *load_kind_name(enum load_kind kind);
+const char *gpa_type_name(enum gpa_type type);
+
+#endif

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""Configurations that are wrong, or ask for what this version or this host does not have."""
+import os
+import unittest
+
+from program import Case, elf_kernel
+
+
+class Config(Case):
+    def test_missing_file(self):
+        for command in ("run", "check", "plan", "measure"):
+            _, out, err = self.expect([command, "missing.toml"], 2, "")
+            self.assertRegex(err, r"^minivmm: [^\n]*missing\.toml[^\n]*ENOENT[^\n]*\n$")
+
+    def test_all_faults_are_reported_with_their_place(self):
+        self.file("vm.toml", "[machine]\nvcpu = 2\nmemory = true\n"
+                  "[boot]\nkernel = 'vmlinuz'\ncmdline = 7\n")
+        for command in ("run", "check", "plan", "measure"):
+            _, _, err = self.expect([command, "vm.toml"], 2, "")
+            lines = err.splitlines()
+            self.assertEqual(len(lines), 3, err)
+            self.assertTrue(lines[0].startswith("vm.toml:2:1: "), err)
+            self.assertIn("vcpus", lines[0])
+            self.assertTrue(lines[1].startswith("vm.toml:3:10: "), err)
+            self.assertTrue(lines[2].startswith("vm.toml:6:11: "), err)
+
+    def test_text_that_is_no_toml(self):
+        self.file("vm.toml", "[machine\n")
+        _, _, err = self.expect(["check", "vm.toml"], 2, "")
+        self.assertRegex(err, r"^vm\.toml:1:\d+: [^\n]+\n$")
+
+    def test_nothing_to_boot(self):
+        self.file("vm.toml", "[machine]\nvcpus = 1\n")
+        _, _, err = self.expect(["run", "vm.toml"], 2, "")
+        self.assertIn("kernel, firmware or igvm is needed", err)
+
+    def test_parts_that_this_version_lacks(self):
+        self.file("kernel", elf_kernel())
+        for text, key in (("[[disk]]\npath = 'kernel'\n", "disk"),
+                          ("[[net]]\ntap = 'tap0'\n", "net"),
+                          ("[vsock]\ncid = 3\npath = 'v.sock'\n", "vsock"),
+                          ("[rng]\nsource = '/dev/urandom'\n", "rng"),
+                          ("[control]\nsocket = 'c.sock'\n", "control.socket")):
+            self.file("vm.toml", text + "[boot]\nkernel = 'kernel'\n")
+            for command in ("run", "check", "plan"):
+                _, _, err = self.expect([command, "vm.toml"], 1, "")
+                self.assertRegex(err, rf"^minivmm: {key}: this version of minivmm has no "
+                                 r"[^\n]+ yet\n$")
+
+    def test_measure_where_nothing_is_measured(self):
+        self.file("kernel", elf_kernel())
+        for cc, kind in (("none", "plain VM"), ("sw-protected", "software-protected VM")):
+            self.file("vm.toml", f"[machine]\ncc = '{cc}'\n[boot]\nkernel = 'kernel'\n")
+            _, _, err = self.expect(["measure", "vm.toml", "--json"], 1, "")
+            self.assertRegex(err, rf"^minivmm: [^\n]*{kind}[^\n]*not measured\n$")
+
+    def test_auto_needs_a_host_to_ask(self):
+        self.file("kernel", elf_kernel())
+        self.file("vm.toml", "[machine]\ncc = 'auto'\n[boot]\nkernel = 'kernel'\n")
+        for command in ("check", "plan", "measure"):
+            _, _, err = self.expect([command, "vm.toml"], 1, "")
+            self.assertRegex(err, r"^minivmm: machine\.cc = \"auto\": [^\n]+\n$")
+
+    @unittest.skipIf(os.path.exists("/dev/kvm"), "this host has a /dev/kvm")
+    def test_missing_kvm(self):
+        self.file("kernel", elf_kernel())
+        self.file("vm.toml", "[boot]\nkernel = 'kernel'\n")
+        self.expect(["run", "vm.toml"], 1, "", "minivmm: unable to open /dev/kvm: ENOENT "
+                    "(No such file or directory): enable virtualization in the firmware setup "
+                    "and load the module: modprobe kvm_amd or kvm_intel\n")
+
+
+if __name__ == "__main__":
+    unittest.main()

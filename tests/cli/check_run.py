@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""`run` over VMs that are not there: every way a VM can end, signals, log, timings."""
+import os
+import re
+import signal
+import subprocess
+import time
+import unittest
+
+from program import FAKE, Case
+
+WARNING = "minivmm: warning: a VM that is not there\n"
+
+
+class Run(Case):
+    def ends(self, name, status, err):
+        self.expect(["run", name], status, "running\n", WARNING + err, program=FAKE)
+
+    def test_power_off(self):
+        self.ends("poweroff", 0, "")
+
+    def test_reboot_without_relaunch(self):
+        self.ends("reboot", 0, "")
+
+    def test_crash(self):
+        self.ends("crash", 3, "minivmm: the guest crashed: kernel panic\n")
+
+    def test_failure(self):
+        self.ends("fail", 1, "minivmm: the VM failed: KVM gave up\n")
+
+    def test_relaunch_makes_a_second_vm(self):
+        self.expect(["run", "relaunch"], 0, "running\nrunning\n", WARNING * 2, program=FAKE)
+
+    def test_vm_that_cannot_be_created(self):
+        self.expect(["run", "no-create"], 1, "", "minivmm: no VM today\n", program=FAKE)
+
+    def test_vm_that_cannot_be_run(self):
+        self.expect(["run", "no-run"], 1, "", WARNING + "minivmm: no running today\n",
+                    program=FAKE)
+
+    def test_faults_of_the_configuration(self):
+        self.expect(["run", "faults"], 2, "", "faults:1:2: one\nfaults:3:4: two\n", program=FAKE)
+        self.expect(["run", "unreadable"], 2, "", "minivmm: unable to open unreadable\n",
+                    program=FAKE)
+
+    def test_timings(self):
+        _, _, err = self.expect(["run", "poweroff", "--timings"], 0, program=FAKE)
+        marks = re.findall(r"(?m)^timing: (\w+) (\d+) us$", err)
+        self.assertEqual([name for name, _ in marks], ["config_read", "first_run", "over"])
+        times = [int(us) for _, us in marks]
+        self.assertEqual(times, sorted(times))
+        self.assertLess(times[-1], 30_000_000)
+        self.assertTrue(err.endswith("timing: exits 42\n"), err)
+
+    def test_log_file(self):
+        env = dict(os.environ, FAKE_LOG="vm.log")
+        for _ in range(2):
+            self.expect(["run", "poweroff"], 0, "running\n", "", program=FAKE, env=env)
+        path = os.path.join(self.dir, "vm.log")
+        with open(path) as f:
+            self.assertEqual(f.read(), WARNING * 2)
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+
+    def test_log_file_that_cannot_be_opened(self):
+        env = dict(os.environ, FAKE_LOG="missing/vm.log")
+        self.expect(["run", "poweroff"], 1, "", "minivmm: unable to open the log file "
+                    "missing/vm.log: No such file or directory\n", program=FAKE, env=env)
+
+    def test_report_to_a_full_disk(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([FAKE, "probe"], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual((done.returncode, done.stderr), (
+            1, "minivmm: unable to write the report: No space left on device\n"))
+
+
+class Signals(Case):
+    def start(self, name, **kwargs):
+        vm = subprocess.Popen([FAKE, "run", name], cwd=self.dir, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs)
+        self.assertEqual(vm.stdout.readline(), "running\n")
+        return vm
+
+    def end(self, vm):
+        _, err = vm.communicate(timeout=30)
+        self.assertTrue(err.startswith(WARNING), err)
+        return vm.returncode, err[len(WARNING):]
+
+    def test_each_signal_presses_the_power_button(self):
+        for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            vm = self.start("obedient")
+            vm.send_signal(sig)
+            self.assertEqual(self.end(vm), (0, ""))
+
+    def test_deaf_guest_is_stopped_after_the_grace_period(self):
+        vm = self.start("deaf")
+        began = time.monotonic()
+        vm.send_signal(signal.SIGTERM)
+        self.assertEqual(self.end(vm), (
+            1, "minivmm: the guest did not power off within 1 seconds\n"))
+        self.assertGreaterEqual(time.monotonic() - began, 0.99)
+
+    def test_second_signal_stops_at_once(self):
+        vm = self.start("deaf")
+        vm.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        vm.send_signal(signal.SIGINT)
+        self.assertEqual(self.end(vm), (
+            1, "minivmm: stopped by a second signal before the guest powered off\n"))
+
+    def test_quit_stops_at_once(self):
+        vm = self.start("deaf")
+        vm.send_signal(signal.SIGQUIT)
+        self.assertEqual(self.end(vm), (
+            1, "minivmm: stopped by SIGQUIT before the guest powered off\n"))
+
+    def test_no_relaunch_after_the_power_button(self):
+        vm = self.start("reboots-on-button")
+        vm.send_signal(signal.SIGTERM)
+        self.assertEqual(self.end(vm), (0, ""))
+
+    def test_ignored_signal_stays_ignored(self):
+        vm = self.start("obedient", preexec_fn=lambda: signal.signal(signal.SIGHUP,
+                                                                    signal.SIG_IGN))
+        vm.send_signal(signal.SIGHUP)
+        time.sleep(0.2)
+        self.assertIsNone(vm.poll())
+        vm.send_signal(signal.SIGTERM)
+        self.assertEqual(self.end(vm), (0, ""))
+
+
+if __name__ == "__main__":
+    unittest.main()

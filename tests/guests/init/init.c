@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The user space of plain test guests: one static program, run by the guest's kernel as /init.
+ * It says what machine it finds, then does what the kernel command line asks with test=WORD
+ * (the kernel hands parameters it does not know to init as environment variables).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/io.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "tests/guests/init/init.h"
+
+/* minivmm's boot-done mark: byte 0x01 to I/O port 0xf4, reported by `run --timings`. */
+#define MARK_PORT      0xf4
+#define MARK_BOOT_DONE 0x01
+
+static void mark_boot_done(void)
+{
+	/* kernels without CONFIG_X86_IOPL_IOPERM say ENOSYS: such guests make no mark */
+	if (ioperm(MARK_PORT, 1, 1) == 0)
+		outb(MARK_BOOT_DONE, MARK_PORT);
+}
+
+static void mount_all(void)
+{
+	mkdir("/proc", 0755);
+	mkdir("/sys", 0755);
+	mkdir("/dev", 0755);
+	mount("proc", "/proc", "proc", 0, NULL);
+	mount("sysfs", "/sys", "sysfs", 0, NULL);
+	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
+}
+
+/* An initramfs without /dev/console starts init without any open file; devtmpfs has one now. */
+static void open_console(void)
+{
+	int fd = open("/dev/console", O_RDWR | O_NOCTTY);
+
+	if (fd < 0)
+		return;
+	for (int std = 0; std <= 2; std++)
+		dup2(fd, std);
+	if (fd > 2)
+		close(fd);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		printf("GUEST %s: %s\n", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+/* What was printed must have left the guest's serial port before the machine ends. */
+static void end(int how)
+{
+	tcdrain(STDOUT_FILENO);
+	reboot(how);
+}
+
+static void do_poweroff(void)
+{
+	end(RB_POWER_OFF);
+}
+
+static void do_reboot(void)
+{
+	end(RB_AUTOBOOT);
+}
+
+static void do_halt(void)
+{
+	end((int)RB_HALT_SYSTEM);
+}
+
+static void do_panic(void)
+{
+	write_file("/proc/sysrq-trigger", "c");
+}
+
+/* Power off on the power button, as a distribution's user space would. */
+static void do_powerbutton(void)
+{
+	int rc;
+
+	puts("GUEST waits for the power button");
+	rc = wait_for_power_button();
+	if (rc) {
+		printf("GUEST power button: %s\n", strerror(-rc));
+		return;
+	}
+	puts("GUEST power button pressed");
+	do_poweroff();
+}
+
+/* A guest that does not care to be asked. */
+static void do_ignore(void)
+{
+	puts("GUEST ignores the power button");
+	for (;;)
+		pause();
+}
+
+/* Input reaches the guest: one line is read and said again. */
+static void do_echo(void)
+{
+	char line[256];
+
+	puts("GUEST reads a line");
+	if (fgets(line, sizeof(line), stdin))
+		printf("GUEST read: %s", line);
+	do_poweroff();
+}
+
+/* Runs a line of shell on the console, where the initramfs has busybox. */
+static void run_busybox(const char *script)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		setsid();
+		ioctl(STDIN_FILENO, TIOCSCTTY, 1);
+		execl("/bin/busybox", "sh", "-c", script, NULL);
+		printf("GUEST /bin/busybox: %s\n", strerror(errno));
+		_exit(127);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
+static void do_greeting(void)
+{
+	run_busybox("/bin/busybox --install -s /bin; uname -a; free -m;"
+		    "grep -m 1 'model name' /proc/cpuinfo; uptime");
+	do_poweroff();
+}
+
+static void do_shell(void)
+{
+	run_busybox("/bin/busybox --install -s /bin;"
+		    "echo; echo 'A shell in the virtual machine; exit powers it off.'; echo;"
+		    "exec env PS1='guest# ' sh");
+	do_poweroff();
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} actions[] = {
+	{"poweroff", do_poweroff}, {"reboot", do_reboot},	    {"halt", do_halt},
+	{"panic", do_panic},	   {"powerbutton", do_powerbutton}, {"ignore", do_ignore},
+	{"echo", do_echo},	   {"greeting", do_greeting},	    {"shell", do_shell},
+};
+
+int main(void)
+{
+	const char *test = getenv("test");
+
+	mark_boot_done();
+	mount_all();
+	open_console();
+	load_modules("/modules");
+	print_machine();
+	for (size_t i = 0; test && i < sizeof(actions) / sizeof(actions[0]); i++) {
+		if (strcmp(actions[i].name, test) == 0)
+			actions[i].run();
+	}
+	/* not reached by an action that works; the end of init would be a panic */
+	printf("GUEST test=%s: not known, or did not work\n", test ? test : "");
+	do_poweroff();
+	return 1;
+}

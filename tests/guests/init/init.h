@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Parts of the test guests' init; see tests/rig/README.md for what it prints and does. */
+#ifndef MINIVMM_TESTS_GUESTS_INIT_H
+#define MINIVMM_TESTS_GUESTS_INIT_H
+
+/* Loads every *.ko of that folder, in lexical order. Failures are printed; no folder is fine. */
+void load_modules(const char *folder);
+
+/* Prints "GUEST hello from Linux RELEASE" and "GUEST cpus=N online=LIST ramkb=N memkb=N". */
+void print_machine(void);
+
+/* Returns 0 when the power button was pressed, or a negative errno. Needs evdev. */
+int wait_for_power_button(void);
+
+#endif

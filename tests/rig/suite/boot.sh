@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+# Unmodified kernels boot, see all CPUs and all memory, and power off.
+
+# Boots a kernel and checks what the guest reports.
+boots() { # boots KERNEL VCPUS MEMORY
+	local kb=${3%[MG]}
+
+	case $3 in
+	*M) kb=$((kb * 1024)) ;;
+	*G) kb=$((kb * 1024 * 1024)) ;;
+	esac
+	guest "$1" "$2" "$3" poweroff
+	minivmm run "$T/config.toml"
+	expect_status 0
+	expect_stdout "GUEST hello from Linux"
+	expect_stdout "GUEST cpus=$2 "
+	expect_memory "$kb"
+	expect_nothing_left
+}
+
+# All memory but the holes below 1 MiB and the ACPI tables is RAM to the kernel; of that the kernel
+# keeps 1/64 for its page structures, and up to some 60 MiB for itself.
+expect_memory() { # expect_memory KIB
+	local ram mem
+
+	ram=$(sed -n 's/^GUEST cpus.* ramkb=\([0-9]*\).*/\1/p' "$T/stdout")
+	mem=$(sed -n 's/^GUEST cpus.* memkb=\([0-9]*\).*/\1/p' "$T/stdout")
+	if [ "$ram" -gt "$1" ] || [ "$ram" -lt $(($1 - 2048)) ]; then
+		fail "the guest's memory map has $ram of $1 KiB"
+	fi
+	[ "$mem" -gt $(($1 - $1 / 32 - 61440)) ] || fail "the guest can use $mem of $1 KiB"
+}
+
+# Each kernel with each number of CPUs and each size of memory.
+boots_in_all_sizes() { # boots_in_all_sizes KERNEL VCPUS
+	local memory
+
+	for memory in 128M 1G 5G; do
+		boots "$1" "$2" "$memory"
+	done
+}
+
+test_bzimage_1cpu() { boots_in_all_sizes rig-bzimage 1; }
+test_bzimage_2cpus() { boots_in_all_sizes rig-bzimage 2; }
+test_bzimage_4cpus() { boots_in_all_sizes rig-bzimage 4; }
+
+test_vmlinux_1cpu() { boots_in_all_sizes rig-vmlinux 1; }
+test_vmlinux_2cpus() { boots_in_all_sizes rig-vmlinux 2; }
+test_vmlinux_4cpus() { boots_in_all_sizes rig-vmlinux 4; }
+
+test_debian_1cpu() { boots_in_all_sizes debian-bzimage 1; }
+test_debian_2cpus() { boots_in_all_sizes debian-bzimage 2; }
+test_debian_4cpus() { boots_in_all_sizes debian-bzimage 4; }
+
+# Guest memory of 2 MiB pages, taken from the host's pool; too few are told before the guest runs.
+test_hugepages() {
+	local pool=/proc/sys/vm/nr_hugepages
+
+	[ -e "$pool" ] || skip "the kernel has no huge pages"
+	echo 160 > "$pool"
+	[ "$(cat "$pool")" -eq 160 ] || skip "the host has no memory for huge pages"
+	guest rig-bzimage 1 256M poweroff "hugepages = true"
+	minivmm run "$T/config.toml"
+	expect_status 0
+	expect_stdout "GUEST cpus=1 "
+	echo 100 > "$pool"
+	minivmm run "$T/config.toml"
+	echo 0 > "$pool"
+	expect_status 1
+	expect_stderr "2 MiB pages|huge ?pages"
+	expect_stderr_lines 1
+}
+
+# A gzip'ed kernel file is as good.
+test_vmlinux_gzip() {
+	gzip -1c "$GUESTS/rig-vmlinux" > "$T/vmlinux.gz"
+	guest rig-vmlinux 1 256M poweroff
+	sed -i "s|^kernel = .*|kernel = \"vmlinux.gz\"|" "$T/config.toml"
+	minivmm run "$T/config.toml"
+	expect_status 0
+	expect_stdout "GUEST cpus=1 "
+}
+
+# Two VMs at once do not get in each other's way.
+test_two_at_once() {
+	local first
+
+	guest rig-bzimage 1 128M poweroff
+	"$MINIVMM" run "$T/config.toml" > "$T/first" 2>&1 < /dev/null &
+	first=$!
+	minivmm run "$T/config.toml"
+	expect_status 0
+	expect_stdout "GUEST cpus=1 "
+	wait "$first" || fail "the other VM: exit status $?: $(tail -n 5 "$T/first")"
+	grep -q "GUEST cpus=1 " "$T/first" || fail "the other VM: $(tail -n 5 "$T/first")"
+}

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# The guest's serial console, and what minivmm itself says.
+
+test_input_reaches_guest() {
+	guest rig-bzimage 1 128M echo
+	mkfifo "$T/keys"
+	exec 9<>"$T/keys"
+	input=$T/keys start run "$T/config.toml"
+	wait_for "GUEST reads a line"
+	echo "forty-two" >&9
+	finish 30
+	expect_status 0
+	expect_stdout "GUEST read: forty-two"
+}
+
+test_output_to_file() {
+	guest rig-bzimage 1 128M poweroff
+	printf '[serial]\noutput = "file:console.log"\n' >> "$T/config.toml"
+	minivmm run "$T/config.toml"
+	expect_status 0
+	[ ! -s "$T/stdout" ] || fail "output on stdout, too"
+	grep -q "GUEST hello" "$T/console.log" || fail "nothing in the file"
+}
+
+# The kernel's own messages, thousands of characters, arrive complete and in order.
+test_long_output_is_complete() {
+	guest rig-bzimage 1 128M "poweroff loglevel=7"
+	sed -i 's/ quiet / /' "$T/config.toml"
+	minivmm run "$T/config.toml"
+	expect_status 0
+	expect_stdout "^\[ +0\.0+\].* Linux version"
+	expect_stdout "reboot: Power down"
+}
+
+# Debian's kernel can make the boot-done mark; the rig's has no port access for programs.
+test_timings() {
+	guest debian-bzimage 1 256M poweroff
+	minivmm run --timings "$T/config.toml"
+	expect_status 0
+	expect_stderr "first_run [0-9]+ us"
+	expect_stderr "boot_done [0-9]+ us"
+	grep timing "$T/stderr"
+}

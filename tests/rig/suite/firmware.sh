@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+# Firmware images in confidential VMs, on the rig's software model: what the kernel measured is what
+# `minivmm measure` says. The images of the vectors boot nothing, and an OVMF gets as far as its
+# first instruction that only real hardware has, so a VM is ended as soon as it has been launched.
+
+vectors=$(dirname "${BASH_SOURCE[0]}")/../../vectors
+
+need_softcc() {
+	[ -e /sys/module/kvm_amd/parameters/softcc ] || skip "needs the rig's kernel"
+	[ -r /dev/kmsg ] || skip "needs the kernel's log"
+}
+
+need_ovmf() {
+	[ -e /usr/share/ovmf/OVMF.fd ] || skip "needs Debian's package ovmf"
+}
+
+# Writes $T/config.toml; [boot] is the last section.
+firmware() { # firmware snp|tdx VCPUS MODE IMAGE
+	{
+		printf '[snp]\ncbit = 0\n'
+		printf '[machine]\ncc = "%s"\nvcpus = %s\nmemory = "64M"\n' "$1" "$2"
+		printf 'memory-mode = "%s"\n' "$3"
+		printf '[boot]\nfirmware = "%s"\n' "$4"
+	} > "$T/config.toml"
+}
+
+# What the kernel has measured for the process $vmm; nothing yet, nothing printed.
+measured() {
+	dmesg | sed -n "s/.*softcc: .* vm pid=$vmm launch measurement //p"
+}
+
+launch_measures_as_predicted() {
+	local predicted deadline=$((SECONDS + 60))
+
+	minivmm measure "$T/config.toml"
+	expect_status 0
+	predicted=$(cat "$T/stdout")
+	start run "$T/config.toml"
+	until [ -n "$(measured)" ]; do
+		[ "$SECONDS" -lt "$deadline" ] || fail "nothing was measured"
+		kill -0 "$vmm" 2>/dev/null || [ -n "$(measured)" ] || fail "the launch failed"
+		sleep 0.1
+	done
+	[ "$(measured)" = "$predicted" ] || fail "predicted $predicted, measured $(measured)"
+	kill -KILL "$vmm" 2>/dev/null || true
+}
+
+test_snp_image_measures_as_predicted() {
+	need_softcc
+	firmware snp 2 auto "$vectors/snp-a.fd"
+	launch_measures_as_predicted
+}
+
+test_snp_image_with_kernel_hashes_measures_as_predicted() {
+	need_softcc
+	firmware snp 1 split "$vectors/snp-a.fd"
+	echo "kernel bytes" > "$T/kernel"
+	printf 'kernel = "kernel"\ncmdline = "a b"\n' >> "$T/config.toml"
+	launch_measures_as_predicted
+}
+
+test_snp_ovmf_measures_as_predicted() {
+	need_softcc
+	need_ovmf
+	firmware snp 2 auto /usr/share/ovmf/OVMF.fd
+	launch_measures_as_predicted
+}
+
+test_tdx_image_measures_as_predicted() {
+	need_softcc
+	firmware tdx 1 auto "$vectors/tdvf-a.fd"
+	launch_measures_as_predicted
+}
+
+test_tdx_image_in_split_memory_measures_as_predicted() {
+	need_softcc
+	firmware tdx 2 split "$vectors/tdvf-a.fd"
+	launch_measures_as_predicted
+}
+
+test_tdx_ovmf_measures_as_predicted() {
+	need_softcc
+	need_ovmf
+	firmware tdx 2 auto /usr/share/ovmf/OVMF.fd
+	launch_measures_as_predicted
+}
+
+test_tdx_without_firmware_is_refused() {
+	guest rig-bzimage 1 128M poweroff 'cc = "tdx"'
+	minivmm run "$T/config.toml"
+	expect_status 1
+	expect_stderr_lines 1
+	expect_stderr "a TD starts in firmware"
+}

@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# All tests: installs what is needed, builds with gcc, with clang and with sanitizers, runs the
+# unit tests of each build, then the suite that boots real guests. RIG_KERNEL names a kernel for
+# the rig; without it that is built, which takes about ten minutes the first time.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+purposes=(build rig test)
+[ -n "${RIG_KERNEL:-}" ] || purposes+=(kernel)
+tests/install-deps.sh "${purposes[@]}"
+
+build() { # build PRESET
+	echo "=== $1: build"
+	cmake --preset "$1" -G Ninja --log-level=WARNING > /dev/null
+	cmake --build --preset "$1"
+}
+
+test_in() { # test_in FOLDER ARGUMENT...
+	echo "=== $1: test"
+	ctest --test-dir "$1" --output-on-failure "${@:2}"
+}
+
+# kernels are got once, for all build folders
+export RIG_CACHE=$PWD/build/rig
+
+build asan
+test_in build-asan -j "$(nproc)" -E '^rig/'
+RIG_TESTS="end refuse" test_in build-asan -R '^rig/(end|refuse)/'
+build clang
+test_in build-clang -j "$(nproc)" -E '^rig/'
+build release
+test_in build

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/base/text.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+START_TEST(an_empty_text_is_an_empty_string)
+{
+	struct text t = {0};
+	char *out;
+
+	ck_assert_int_eq(text_take(&t, &out, NULL), 0);
+	ck_assert_str_eq(out, "");
+	free(out);
+}
+END_TEST
+
+START_TEST(lines_are_appended_in_order)
+{
+	struct text t = {0};
+	char *out;
+
+	text_add(&t, "%s: %d\n", "one", 1);
+	text_add_bytes(&t, "two and more", 3);
+	text_add(&t, "%c", '!');
+	ck_assert_uint_eq(t.len, 11);
+	ck_assert_int_eq(text_take(&t, &out, NULL), 0);
+	ck_assert_str_eq(out, "one: 1\ntwo!");
+	free(out);
+	ck_assert_ptr_null(t.data);
+	ck_assert_uint_eq(t.len, 0);
+}
+END_TEST
+
+START_TEST(a_text_grows_as_far_as_needed)
+{
+	struct text t = {0};
+	char line[1000];
+	char *out;
+
+	memset(line, 'x', sizeof(line));
+	for (int i = 0; i < 100; i++)
+		text_add_bytes(&t, line, sizeof(line));
+	text_add(&t, "%.*s", (int)sizeof(line), line);
+	ck_assert_int_eq(text_take(&t, &out, NULL), 0);
+	ck_assert_uint_eq(strlen(out), 101 * sizeof(line));
+	free(out);
+}
+END_TEST
+
+START_TEST(too_little_memory_is_remembered)
+{
+	struct text t = {0};
+	struct vmm_error err;
+	char *out = (char *)&err;
+
+	text_add(&t, "a");
+	text_add_bytes(&t, "b", SIZE_MAX);
+	text_add(&t, "c");
+	ck_assert(t.failed);
+	ck_assert_uint_eq(t.len, 1);
+	ck_assert_int_eq(text_take(&t, &out, &err), -ENOMEM);
+	ck_assert_ptr_null(out);
+	ck_assert_int_eq(err.code, -ENOMEM);
+	ck_assert(!t.failed);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("text");
+	TCase *tc = tcase_create("text");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_test(tc, an_empty_text_is_an_empty_string);
+	tcase_add_test(tc, lines_are_appended_in_order);
+	tcase_add_test(tc, a_text_grows_as_far_as_needed);
+	tcase_add_test(tc, too_little_memory_is_remembered);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+/* The traps of the TDX interface that are about the machine around the launch: see the table in
+ * test_traps_tdx.c. The guest starts in a firmware image whose MRTD is published with it. */
+#include "cc/measure.h"
+#include "mem/convert.h"
+#include "tests/unit/cc_machine.h"
+
+#define PAGES(n) ((n)*PAGE_SIZE)
+#define AT	 MIB(12)
+
+static struct machine t;
+
+static void setup(void)
+{
+	cc_machine_setup(&t, "tdx", 1, "2");
+	ck_assert_msg(cc_machine_launch(&t) == 0, "%s", t.err.text);
+}
+
+static void teardown(void)
+{
+	cc_machine_teardown(&t);
+}
+
+#define run(steps) cc_machine_run(&t, steps, ARRAY_SIZE(steps))
+
+/* tests/vectors/tdx-vectors.json, synthetic-a: each page is extended before the next is added. */
+START_TEST(trap_all_adds_before_extends)
+{
+	static const uint8_t mrtd[8] = {0x18, 0xfb, 0xba, 0xc5, 0x8d, 0x3d, 0xba, 0xb1};
+	uint8_t digest[CC_DIGEST];
+
+	model_launch_digest(t.model, 0, digest);
+	ck_assert_mem_eq(digest, mrtd, sizeof(mrtd));
+	model_check_launch(t.model, 0, false);
+}
+END_TEST
+
+static _Atomic bool second_ran;
+
+static void second(struct model *m, void *ctx)
+{
+	(void)m;
+	(void)ctx;
+	second_ran = true;
+}
+
+/* The firmware's other CPUs wait in a loop for its first one: all of them run at once. */
+START_TEST(trap_only_vcpu_0_started)
+{
+	const struct model_step other[] = {CALL(second, NULL), POWER_OFF};
+	const struct model_step boot[] = {HALT()};
+
+	second_ran = false;
+	model_script(t.model, 0, 1, other, ARRAY_SIZE(other));
+	run(boot);
+	machine_must_end(&t, MINIVMM_POWEROFF);
+	ck_assert(second_ran);
+	ck_assert_uint_eq(model_vcpu(t.model, 0, 1)->mp_state.mp_state, KVM_MP_STATE_RUNNABLE);
+}
+END_TEST
+
+/* The model takes a negative number for a foul. */
+START_TEST(trap_hypercall_ret_negative)
+{
+	const struct model_step steps[] = {MAP_GPA(AT + 1, 1, 0, EINVAL),
+					   TO_SHARED(AT, 512),
+					   TO_PRIVATE(AT, 512),
+					   MAP_GPA(LAYOUT_VIRTIO_BASE, 1, 16, EINVAL),
+					   MAP_GPA(LAYOUT_IOAPIC, 1, 0, 0),
+					   POWER_OFF};
+
+	run(steps);
+	machine_must_end(&t, MINIVMM_POWEROFF);
+}
+END_TEST
+
+START_TEST(trap_bus_cycles_cap_forgotten)
+{
+	ck_assert(model_vm(t.model, 0)->split_irqchip);
+	ck_assert_uint_eq(model_vm(t.model, 0)->bus_cycle_ns, 40);
+}
+END_TEST
+
+/* KVM does not see a TD's end of interrupt, so there is no I/O APIC to raise a line of. */
+START_TEST(trap_level_triggered_interrupts)
+{
+	const struct model_step steps[] = {OUT(UART_IER, 1, 2), OUT(PLATFORM_SERIAL_PORT, 1, '!'),
+					   IN_ANY(PLATFORM_SERIAL_PORT + 2, 1), POWER_OFF};
+
+	run(steps);
+	machine_must_end(&t, MINIVMM_POWEROFF);
+	ck_assert_uint_eq(model_count(t.model, "KVM_IRQ_LINE"), 0);
+	ck_assert_uint_eq(model_count(t.model, "KVM_CREATE_IRQCHIP"), 0);
+}
+END_TEST
+
+START_TEST(trap_apic_ids_other_than_vcpu_ids)
+{
+	for (uint32_t id = 0; id < 2; id++) {
+		const struct model_vcpu *v = model_vcpu(t.model, 0, id);
+
+		ck_assert_uint_eq(v->td_index, id);
+		for (uint32_t i = 0; i < v->ncpuid; i++) {
+			const struct kvm_cpuid_entry2 *e = &v->cpuid[i];
+
+			if (e->function == 1)
+				ck_assert_uint_eq(e->ebx >> 24, id);
+			if (e->function == 0xb || e->function == 0x1f)
+				ck_assert_uint_eq(e->edx, id);
+		}
+	}
+}
+END_TEST
+
+/* Each vCPU finds the list of memory by its RCX and R8. */
+START_TEST(trap_hob_address_not_given_to_each_vcpu)
+{
+	uint64_t hob = t.vm->plan->entry.arg;
+
+	ck_assert_uint_ne(hob, 0);
+	ck_assert_uint_eq(model_vcpu(t.model, 0, 0)->td_rcx, hob);
+	ck_assert_uint_eq(model_vcpu(t.model, 0, 1)->td_rcx, hob);
+	ck_assert_uint_eq(get_le16(model_guest_ptr(t.model, 0, hob, 2)), 1); /* PHIT */
+}
+END_TEST
+
+/* More than the host has CPUs: KVM's limit for TDs is another than for other VMs. */
+START_TEST(trap_limit_of_vcpus)
+{
+	teardown();
+	cc_machine_setup(&t, "tdx", 1, "5");
+	ck_assert_int_eq(cc_machine_launch(&t), -EINVAL);
+	ck_assert_msg(strstr(t.err.text, "at most 4") != NULL, "%s", t.err.text);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("traps_tdx_guest");
+	TCase *tc = tcase_create("traps");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, trap_all_adds_before_extends);
+	tcase_add_test(tc, trap_only_vcpu_0_started);
+	tcase_add_test(tc, trap_hypercall_ret_negative);
+	tcase_add_test(tc, trap_bus_cycles_cap_forgotten);
+	tcase_add_test(tc, trap_level_triggered_interrupts);
+	tcase_add_test(tc, trap_apic_ids_other_than_vcpu_ids);
+	tcase_add_test(tc, trap_hob_address_not_given_to_each_vcpu);
+	tcase_add_test(tc, trap_limit_of_vcpus);
+	suite_add_tcase(s, tc);
+	return run_suite(s);
+}

@@ -1,0 +1,78 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Proves that walls.sh sees: plants one breach after the other into a tree that has none, and expects
+# it to be named; and some things that only look like a breach, which must pass.
+set -eu
+tests=$(cd "$(dirname "$0")/.." && pwd)
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+mkdir -p "$tree/vmm/base" "$tree/vmm/kvm" "$tree/vmm/cli" "$tree/vmm/dev"
+mkdir "$tree/mem" "$tree/boot" "$tree/cc"
+failed=0
+
+# planted FILE LINE...: a file with these lines has to be reported at the last of them
+planted() {
+	file=$1
+	shift
+	printf '%s\n' "$@" >"$tree/$file"
+	if "$tests/walls.sh" "$tree" >"$tree/log"; then
+		echo "FAILED: not seen in $file: $*"
+		failed=1
+	elif ! grep -q "^$file:$#: " "$tree/log"; then
+		echo "FAILED: $file: $*: another place was named:"
+		cat "$tree/log"
+		failed=1
+	fi
+	rm "$tree/$file"
+}
+
+# harmless FILE LINE...: and this has to pass
+harmless() {
+	file=$1
+	shift
+	printf '%s\n' "$@" >"$tree/$file"
+	"$tests/walls.sh" "$tree" >"$tree/log" || {
+		echo "FAILED: harmless, in $file: $*"
+		cat "$tree/log"
+		failed=1
+	}
+	rm "$tree/$file"
+}
+
+planted vmm/base/planted.c '#include "vmm/kvm/sys.h"'
+planted vmm/base/planted.h '#include "vmm/minivmm.h"'
+planted vmm/kvm/planted.c '#include "vmm/base/log.h"' '#include "mem/mem.h"'
+planted mem/planted.c '#include "boot/boot.h"'
+planted mem/planted.c '#include "cc/launch.h"'
+planted mem/planted.c '#include "vmm/machine.h"'
+planted boot/planted.c '#include "cc/launch.h"'
+planted boot/planted.c '#include "vmm/kvm/kvm.h"'
+planted boot/planted.h '#  include  "vmm/config/config.h"'
+planted boot/planted.c '#include "../cc/launch.h"'
+planted boot/planted.c '/* over' 'lines */ #include "cc/launch.h" // here'
+planted boot/planted.c '#include <linux/kvm.h>'
+planted cc/planted.c '#include "boot/boot.h"'
+planted cc/planted.c '#include "vmm/machine.h"'
+planted vmm/cli/planted.c '#include "vmm/minivmm.h"' '#include "vmm/base/error.h"'
+planted vmm/cli/planted.c '#include "vmm/config/config.h"'
+planted vmm/cli/planted.c '#include "vmm/minivmm.h.h"'
+planted vmm/minivmm.h '#include "vmm/machine.h"'
+planted vmm/planted.c 'int f(void)' '{' '	return ioctl(3, 4);'
+planted vmm/dev/planted.c 'p = mmap(0, 1, 2, 3, 4, 5);'
+planted mem/planted.c 'fd = open(path, O_RDONLY);'
+planted mem/planted.c '	munmap (p, 1);'
+planted boot/planted.c 'if (pread(fd, buf, 1, 0) != 1)'
+planted vmm/kvm/planted.c 'fd=ioctl(fd, KVM_CREATE_VM, 0);'
+
+harmless boot/planted.c '/* #include "cc/launch.h"' ' * ioctl(3)' ' */ // open(x)'
+harmless mem/planted.c 'ret = sys->ops->mmap(sys->ctx, 1);' 'ops.ioctl(1);' 'file_open(1);'
+harmless mem/planted.c 'return error("unable to mmap() \"it\", open(1)");'
+harmless boot/planted.c '#include "mem/plan.h"' '#include "vmm/base/bytes.h"' '#include <libfdt.h>'
+harmless cc/planted.c '#include "vmm/kvm/kvm.h"' '#include <linux/kvm.h>'
+harmless vmm/minivmm.h '#include "base/vmm_error.h"'
+harmless vmm/kvm/sys.c 'return ioctl(fd, request, arg) < 0 ? -errno : 0;'
+harmless vmm/planted.c '#include "cc/launch.h"' '#include "boot/boot.h"' 'fd = open(path, 0);'
+harmless vmm/cli/planted.c '#include "vmm/cli/tty.h"' '#include "vmm/base/vmm_error.h"'
+
+[ "$failed" -eq 0 ] && echo "every planted breach was seen"
+exit "$failed"

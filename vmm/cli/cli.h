@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The program `minivmm`: a user of the library like any other. Only here are there messages on
+ * stderr, exit statuses, signals and a terminal.
+ */
+#ifndef VMM_CLI_CLI_H
+#define VMM_CLI_CLI_H
+
+#include "vmm/minivmm.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum status {
+	STATUS_OK = 0,	    /* the guest powered off; the report was written */
+	STATUS_FAILED = 1,  /* could not be started, or failed */
+	STATUS_USAGE = 2,   /* wrong command line or configuration */
+	STATUS_CRASHED = 3, /* the guest crashed */
+};
+
+struct options {
+	const char *config; /* path, NULL for commands without */
+	bool json;
+	bool timings;
+	uint64_t start_ns; /* CLOCK_MONOTONIC when the process began */
+};
+
+/* --- the commands: each returns an exit status ------------------------------------------------ */
+
+enum status cmd_run(const struct options *options);
+enum status cmd_check(const struct options *options);
+enum status cmd_plan(const struct options *options);
+enum status cmd_measure(const struct options *options);
+enum status cmd_probe(const struct options *options);
+
+/* Writes every fault to stderr; on STATUS_OK *config is to be freed with minivmm_config_free(). */
+enum status config_open(struct minivmm_config **config, const char *path);
+
+/* --- message.c -------------------------------------------------------------------------------- */
+
+/* "minivmm: …" and a newline on stderr, in one piece. */
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+struct log_file {
+	int fd;
+};
+
+/* Where the configuration's log lines go: stderr, or a file that is appended to. */
+enum status log_open(struct log_file *log, const char *path);
+void log_close(struct log_file *log);
+/* For struct minivmm_host; ctx is a struct log_file. "minivmm: warning: …" */
+void log_line(void *ctx, int level, const char *line);
+
+/* --- timings.c -------------------------------------------------------------------------------- */
+
+/* When the process began; to be called first thing in main(). */
+uint64_t timings_start(void);
+uint64_t timings_now(void);
+void timings_print(const struct minivmm *vm, uint64_t start_ns, uint64_t config_ns,
+		   uint64_t over_ns);
+
+/* --- suggest.c -------------------------------------------------------------------------------- */
+
+/* How many letters differ between two words, each missing or exchanged letter counting one. */
+unsigned int word_distance(const char *a, const char *b);
+
+#endif

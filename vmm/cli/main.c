@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+/* The command line: which commands there are, and what they take. */
+#include "vmm/cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TAKES_CONFIG  (1u << 0)
+#define TAKES_JSON    (1u << 1)
+#define TAKES_TIMINGS (1u << 2)
+
+static const struct command {
+	const char *name;
+	unsigned int takes;
+	const char *usage;
+	const char *summary;
+	const char *help;
+	enum status (*run)(const struct options *options);
+} commands[] = {
+	{"run", TAKES_CONFIG | TAKES_TIMINGS, "run CONFIG [--timings]", "start the VM",
+	 "Starts the VM that the file CONFIG describes and waits for its end. The guest's console\n"
+	 "is on the terminal unless serial.output says otherwise; keys, also ^C, go to the guest,\n"
+	 "and ^A x ends the VM.\n"
+	 "\n"
+	 "SIGTERM, SIGINT and SIGHUP press the guest's power button. When it has not powered off\n"
+	 "after machine.grace seconds, or at a second signal, the VM is stopped.\n"
+	 "\n"
+	 "  --timings   at the end, write the microseconds from the start of the process to each\n"
+	 "              step, and the number of exits from the guest, to stderr\n",
+	 cmd_run},
+	{"check", TAKES_CONFIG, "check CONFIG", "read everything, start nothing",
+	 "Reads the configuration and every file that the VM boots from, as `run` does, and says\n"
+	 "what is wrong with them. Needs no KVM.\n",
+	 cmd_check},
+	{"plan", TAKES_CONFIG | TAKES_JSON, "plan CONFIG [--json]",
+	 "print the guest memory map and the launch, step by step",
+	 "Prints what `run` would do: the guest's memory map, what is put where, and how the guest\n"
+	 "is started. Needs no KVM.\n"
+	 "\n"
+	 "  --json      for programs\n",
+	 cmd_plan},
+	{"measure", TAKES_CONFIG | TAKES_JSON, "measure CONFIG [--json]",
+	 "print the launch measurement of a confidential VM",
+	 "Prints the measurement that the hardware will report for this VM: 96 hexadecimal digits,\n"
+	 "the launch digest of SNP or the MRTD of TDX. Other VMs have none. Needs no KVM and no\n"
+	 "such hardware.\n"
+	 "\n"
+	 "  --json      with everything that was measured, in its order\n",
+	 cmd_measure},
+	{"probe", TAKES_JSON, "probe [--json]", "say what this host offers, and what is missing",
+	 "Says whether this host can run VMs, which kinds, with which kind of memory, and what\n"
+	 "helps where something is missing.\n"
+	 "\n"
+	 "  --json      for programs\n",
+	 cmd_probe},
+};
+
+#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < NCOMMANDS; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static enum status unknown_command(const char *name)
+{
+	const char *nearest = NULL;
+	unsigned int best = 3; /* more letters off, and it is another word */
+
+	for (size_t i = 0; i < NCOMMANDS; i++) {
+		unsigned int distance = word_distance(name, commands[i].name);
+
+		if (distance < best) {
+			best = distance;
+			nearest = commands[i].name;
+		}
+	}
+	if (nearest)
+		complain("unknown command '%s': did you mean '%s'?", name, nearest);
+	else
+		complain("unknown command '%s': see 'minivmm --help'", name);
+	return STATUS_USAGE;
+}
+
+static enum status print_help(void)
+{
+	printf("minivmm starts virtual machines on Linux KVM.\n\nusage: minivmm COMMAND ...\n\n");
+	for (size_t i = 0; i < NCOMMANDS; i++)
+		printf("  %-24s %s\n", commands[i].usage, commands[i].summary);
+	printf("  %-24s %s\n", "help COMMAND", "say more about a command");
+	printf("\n"
+	       "  --help                   this text\n"
+	       "  --help-config            every key of a configuration file\n"
+	       "  --version                the version\n"
+	       "\n"
+	       "exit status: 0 the guest powered off, or the report was written; 1 the VM could\n"
+	       "not be started, or failed; 2 wrong command line or configuration; 3 the guest\n"
+	       "crashed\n");
+	return STATUS_OK;
+}
+
+static enum status print_command_help(const struct command *command)
+{
+	printf("usage: minivmm %s\n\n%s", command->usage, command->help);
+	return STATUS_OK;
+}
+
+static void print_line(void *ctx, const char *line)
+{
+	(void)ctx;
+	puts(line);
+}
+
+/* What stands after the command. */
+static enum status run_command(const struct command *command, char **args, struct options *options)
+{
+	for (; *args; args++) {
+		if (strcmp(*args, "--help") == 0 || strcmp(*args, "-h") == 0)
+			return print_command_help(command);
+		if ((command->takes & TAKES_JSON) && strcmp(*args, "--json") == 0) {
+			options->json = true;
+		} else if ((command->takes & TAKES_TIMINGS) && strcmp(*args, "--timings") == 0) {
+			options->timings = true;
+		} else if ((*args)[0] == '-') {
+			complain("%s: unknown option '%s': see 'minivmm help %s'", command->name,
+				 *args, command->name);
+			return STATUS_USAGE;
+		} else if (!(command->takes & TAKES_CONFIG) || options->config) {
+			complain("%s: unexpected argument '%s': usage: minivmm %s", command->name,
+				 *args, command->usage);
+			return STATUS_USAGE;
+		} else {
+			options->config = *args;
+		}
+	}
+	if ((command->takes & TAKES_CONFIG) && !options->config) {
+		complain("%s: no configuration file given: usage: minivmm %s", command->name,
+			 command->usage);
+		return STATUS_USAGE;
+	}
+	return command->run(options);
+}
+
+static enum status help(const char *name)
+{
+	const struct command *command;
+
+	if (!name)
+		return print_help();
+	command = find_command(name);
+	return command ? print_command_help(command) : unknown_command(name);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {.start_ns = timings_start()};
+	const struct command *command;
+
+	if (argc < 2) {
+		complain("no command given: see 'minivmm --help'");
+		return STATUS_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return (int)print_help();
+	if (strcmp(argv[1], "help") == 0)
+		return (int)help(argv[2]);
+	if (strcmp(argv[1], "--help-config") == 0) {
+		minivmm_config_help(print_line, NULL);
+		return STATUS_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("minivmm %s\n", minivmm_version());
+		return STATUS_OK;
+	}
+	command = find_command(argv[1]);
+	if (!command)
+		return (int)unknown_command(argv[1]);
+	return (int)run_command(command, argv + 2, &options);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A VM's configuration as the rest of the program sees it: plain values, every default filled in,
+ * every path absolute or relative to the process (a relative path in a file is taken relative to
+ * that file). The keys are those of the README's configuration reference; one table
+ * (vmm/config/schema.c) maps key, type, bounds and default onto these fields.
+ *
+ * Strings are owned by the configuration and are NULL when the key was not given, unless the key
+ * has a default. They must not be written to: defaults are shared by all configurations.
+ */
+#ifndef VMM_CONFIG_CONFIG_H
+#define VMM_CONFIG_CONFIG_H
+
+#include "vmm/base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_MAX_DISKS 16
+#define CONFIG_MAX_NETS	 16
+
+enum config_cc {
+	CONFIG_CC_NONE,
+	CONFIG_CC_AUTO,
+	CONFIG_CC_SW_PROTECTED,
+	CONFIG_CC_SNP,
+	CONFIG_CC_TDX,
+};
+
+enum config_memory_mode {
+	CONFIG_MEMORY_AUTO,
+	CONFIG_MEMORY_IN_PLACE,
+	CONFIG_MEMORY_SPLIT,
+	CONFIG_MEMORY_SHARED,
+};
+
+enum config_on_reboot {
+	CONFIG_REBOOT_EXIT,
+	CONFIG_REBOOT_RELAUNCH,
+};
+
+struct config_machine {
+	uint32_t vcpus;	 /* 1..1024; the host's own limit is checked later */
+	uint64_t memory; /* bytes, a multiple of 2 MiB, at least 32 MiB */
+	enum config_cc cc;
+	enum config_memory_mode memory_mode;
+	bool hugepages;
+	enum config_on_reboot on_reboot;
+	uint32_t grace; /* seconds, at most a day */
+};
+
+struct config_boot {
+	char *kernel;
+	char *initrd;
+	char *cmdline; /* default "" */
+	char *firmware;
+	char *igvm;
+	bool device_tree; /* hand the guest a device tree beside the ACPI tables */
+};
+
+struct config_snp {
+	uint64_t policy;     /* default 0x30000 */
+	uint32_t vcpu_sig;   /* CPUID leaf 1 EAX for the VMSA, from vcpu-type or vcpu-sig */
+	bool have_vcpu_type; /* which of the two it came from */
+	bool have_vcpu_sig;
+	uint64_t guest_features; /* SEV_FEATURES, default 1 */
+	uint32_t cbit;           /* position of the C-bit; 0: none. Default 51 */
+	uint8_t host_data[32];	 /* from host-data (hex) */
+	bool have_host_data;
+	char *host_data_file;
+	char *id_block;
+	char *id_auth;
+	char *certs;
+};
+
+struct config_tdx {
+	uint64_t attributes; /* default 0x10000000 */
+	uint8_t mrconfigid[48];
+	uint8_t mrowner[48];
+	uint8_t mrownerconfig[48];
+	bool have_mrconfigid;
+	char *mrconfigid_file;
+	char *quote_socket;
+};
+
+struct config_serial {
+	char *output; /* stdio | null | file:PATH | unix:PATH; the path part is resolved */
+};
+
+struct config_disk {
+	char *path;
+	bool readonly;
+};
+
+struct config_net {
+	char *tap;
+	char *mac;
+};
+
+struct config_vsock {
+	bool present;
+	uint32_t cid; /* 3..0xfffffffe */
+	char *path;
+};
+
+struct config_rng {
+	bool present;
+	char *source;
+};
+
+struct config_control {
+	char *socket;
+};
+
+struct config_log {
+	int level; /* enum vmm_log_level */
+	char *file;
+};
+
+struct vmm_config {
+	struct config_machine machine;
+	struct config_boot boot;
+	struct config_snp snp;
+	struct config_tdx tdx;
+	struct config_serial serial;
+	struct config_disk disk[CONFIG_MAX_DISKS];
+	size_t ndisks;
+	struct config_net net[CONFIG_MAX_NETS];
+	size_t nnets;
+	struct config_vsock vsock;
+	struct config_rng rng;
+	struct config_control control;
+	struct config_log log;
+};
+
+/* Called once for every fault found, with "FILE:LINE:COL: message"; no newline in it. */
+typedef void config_fault_fn(void *ctx, const char *fault);
+
+/* Fills in the defaults. Everything in *config is overwritten. */
+void config_init(struct vmm_config *config);
+
+/* Frees the strings and leaves *config as after config_init(). */
+void config_clear(struct vmm_config *config);
+
+/*
+ * Reads `path` (TOML 1.0, at most CONFIG_FILE_MAX bytes) into an initialised configuration. All
+ * faults in the file are reported through `fault` (may be NULL) in the order of their lines; err
+ * then holds the first. Returns 0, -EINVAL for a document with faults, or what open and read gave.
+ * After a failure *config holds what could be understood; config_clear() it.
+ */
+#define CONFIG_FILE_MAX (1u << 20)
+int config_read_file(struct vmm_config *config, const char *path, config_fault_fn *fault, void *ctx,
+		     struct vmm_error *err);
+
+/* The same for text in memory; `name` stands for the file in messages, `dir` (NULL: the working
+ * directory) is what relative paths are relative to. */
+int config_read_text(struct vmm_config *config, const char *text, size_t len, const char *name,
+		     const char *dir, config_fault_fn *fault, void *ctx, struct vmm_error *err);
+
+/*
+ * Sets one key, for configurations built in code: `key` as in "machine.vcpus" or "disk[0].path",
+ * `value` as it would stand in the file (a TOML value). An element of an array of tables is made by
+ * setting the element one past the last. Returns 0 or -EINVAL.
+ */
+int config_set(struct vmm_config *config, const char *key, const char *value,
+	       struct vmm_error *err);
+
+/* The checks that span keys (kernel or firmware or igvm given, …). 0 or -EINVAL. Called by
+ * config_read_*; call it after the last config_set(). */
+int config_validate(const struct vmm_config *config, struct vmm_error *err);
+
+/* Every table and key with type, default and meaning; no newline in a line. */
+void config_help(void (*line)(void *ctx, const char *text), void *ctx);
+
+#endif

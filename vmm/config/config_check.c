@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+/* The checks that span keys: what is missing, what excludes what, what is there twice. */
+#include "vmm/config/internal.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+struct checker {
+	const struct vmm_config *config;
+	bool complete; /* false: what is missing might only have been misunderstood */
+	config_complaint_fn *complain;
+	void *ctx;
+};
+
+static void complain(const struct checker *c, const char *key, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void complain(const struct checker *c, const char *key, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	c->complain(c->ctx, key, text);
+}
+
+static void missing(const struct checker *c, const char *key, const char *text)
+{
+	if (c->complete)
+		complain(c, key, "%s", text);
+}
+
+static void check_required(const struct checker *c, const struct schema_table *table)
+{
+	size_t count = schema_count(table, c->config);
+	char name[64];
+
+	for (size_t i = 0; i < count * table->nkeys; i++) {
+		const struct schema_key *key = &table->keys[i % table->nkeys];
+		size_t index = i / table->nkeys;
+		const char *base = schema_base_const(table, c->config, index);
+		const char *text;
+
+		if (!key->required)
+			continue;
+		memcpy(&text, base + key->offset, sizeof(text));
+		if (text)
+			continue;
+		if (table->max_elements)
+			snprintf(name, sizeof(name), "%s[%zu].%s", table->name, index, key->name);
+		else
+			snprintf(name, sizeof(name), "%s.%s", table->name, key->name);
+		missing(c, name, "missing");
+	}
+}
+
+static void check_all_required(const struct checker *c)
+{
+	for (size_t i = 0; i < schema_ntables; i++) {
+		const struct schema_table *table = &schema_tables[i];
+		bool present = table->max_elements > 0;
+
+		if (table->present)
+			memcpy(&present, (const char *)c->config + table->present, sizeof(present));
+		if (present)
+			check_required(c, table);
+	}
+}
+
+static void check_boot(const struct checker *c)
+{
+	const struct config_boot *boot = &c->config->boot;
+
+	if (!boot->kernel && !boot->firmware && !boot->igvm)
+		missing(c, "boot", "nothing to start: kernel, firmware or igvm is needed");
+	if (boot->igvm && boot->kernel)
+		complain(c, "boot.kernel", "an IGVM file brings its own: remove this or igvm");
+	if (boot->igvm && boot->firmware)
+		complain(c, "boot.firmware", "an IGVM file brings its own: remove this or igvm");
+	if (boot->kernel)
+		return;
+	if (boot->initrd)
+		missing(c, "boot.initrd", "has no use without a kernel");
+	if (boot->cmdline[0])
+		missing(c, "boot.cmdline", "has no use without a kernel");
+	if (boot->device_tree)
+		missing(c, "boot.device-tree", "has no use without a kernel");
+}
+
+static void check_machine(const struct checker *c)
+{
+	const struct config_machine *machine = &c->config->machine;
+
+	if (machine->cc != CONFIG_CC_NONE && machine->memory_mode == CONFIG_MEMORY_SHARED)
+		complain(c, "machine.memory-mode",
+			 "a confidential VM needs private memory: not \"shared\"");
+}
+
+static void check_cc(const struct checker *c)
+{
+	const struct config_snp *snp = &c->config->snp;
+	const struct config_tdx *tdx = &c->config->tdx;
+
+	if (snp->have_vcpu_type && snp->have_vcpu_sig)
+		complain(c, "snp.vcpu-sig", "says the same as vcpu-type: remove one of them");
+	if (snp->have_host_data && snp->host_data_file)
+		complain(c, "snp.host-data-file", "says the same as host-data: remove one of them");
+	if (snp->id_block && !snp->id_auth)
+		missing(c, "snp.id-block", "needs id-auth, which signs it");
+	if (snp->id_auth && !snp->id_block)
+		missing(c, "snp.id-auth", "needs id-block, which it signs");
+	if (tdx->have_mrconfigid && tdx->mrconfigid_file)
+		complain(c, "tdx.mrconfigid-file",
+			 "says the same as mrconfigid: remove one of them");
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a && b && strcmp(a, b) == 0;
+}
+
+static void check_disks(const struct checker *c)
+{
+	const struct config_disk *disk = c->config->disk;
+	char name[32];
+
+	for (size_t i = 1; i < c->config->ndisks; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (!same(disk[i].path, disk[j].path) ||
+			    (disk[i].readonly && disk[j].readonly))
+				continue;
+			snprintf(name, sizeof(name), "disk[%zu].path", i);
+			complain(c, name, "disk[%zu] is the same and one of them is writable", j);
+			break;
+		}
+	}
+}
+
+static void check_nets(const struct checker *c)
+{
+	const struct config_net *net = c->config->net;
+	char name[32];
+
+	for (size_t i = 1; i < c->config->nnets; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (same(net[i].tap, net[j].tap)) {
+				snprintf(name, sizeof(name), "net[%zu].tap", i);
+				complain(c, name, "net[%zu] uses it already", j);
+			}
+			if (net[i].mac && net[j].mac && strcasecmp(net[i].mac, net[j].mac) == 0) {
+				snprintf(name, sizeof(name), "net[%zu].mac", i);
+				complain(c, name, "net[%zu] has it already", j);
+			}
+		}
+	}
+}
+
+/* Sockets that minivmm makes. Each needs a path of its own. */
+static void check_sockets(const struct checker *c)
+{
+	const struct vmm_config *config = c->config;
+	const char *serial =
+		strncmp(config->serial.output, "unix:", 5) == 0 ? config->serial.output + 5 : NULL;
+
+	if (same(config->vsock.path, serial))
+		complain(c, "vsock.path", "serial.output is the same socket");
+	if (same(config->control.socket, serial))
+		complain(c, "control.socket", "serial.output is the same socket");
+	if (same(config->control.socket, config->vsock.path))
+		complain(c, "control.socket", "vsock.path is the same socket");
+}
+
+void config_check(const struct vmm_config *config, bool complete, config_complaint_fn *fn,
+		  void *ctx)
+{
+	const struct checker c = {
+		.config = config, .complete = complete, .complain = fn, .ctx = ctx};
+
+	check_machine(&c);
+	check_boot(&c);
+	check_cc(&c);
+	check_disks(&c);
+	check_nets(&c);
+	check_sockets(&c);
+	check_all_required(&c);
+}
+
+static void keep_first(void *ctx, const char *key, const char *complaint)
+{
+	struct vmm_error *err = ctx;
+
+	if (!err->code)
+		vmm_error_set(err, -EINVAL, "%s: %s", key, complaint);
+}
+
+int config_validate(const struct vmm_config *config, struct vmm_error *err)
+{
+	struct vmm_error first = {0};
+
+	config_check(config, true, keep_first, &first);
+	if (first.code && err)
+		*err = first;
+	return first.code;
+}

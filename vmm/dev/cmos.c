@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/dev/cmos.h"
+
+#include <stddef.h>
+
+#define INDEX 0 /* offsets of the ports */
+#define DATA  1
+
+#define INDEX_BITS 0x7f /* bit 7 masks the NMI, which nobody raises */
+
+/* registers (MC146818A data sheet, figure 9) */
+#define SECONDS	  0x00
+#define MINUTES	  0x02
+#define HOURS	  0x04
+#define WEEKDAY	  0x06 /* 1: Sunday */
+#define DAY	  0x07
+#define MONTH	  0x08
+#define YEAR	  0x09
+#define CONTROL_A 0x0a
+#define CONTROL_B 0x0b
+#define STATUS_D  0x0d
+
+#define A_32768_HZ 0x26 /* no update in progress, 32.768 kHz, 1024 Hz: what firmware sets up */
+#define B_24_HOURS 0x02 /* 24 hours, BCD, no interrupts */
+#define D_VALID	   0x80 /* the battery is good */
+
+static uint8_t bcd(int n)
+{
+	return (uint8_t)(n / 10 % 10 << 4 | n % 10);
+}
+
+static uint8_t read_register(const struct cmos *cmos, uint8_t index)
+{
+	time_t now = cmos->now(cmos->ctx);
+	struct tm t;
+
+	if (!gmtime_r(&now, &t))
+		return 0;
+	switch (index) {
+	case SECONDS:
+		return bcd(t.tm_sec);
+	case MINUTES:
+		return bcd(t.tm_min);
+	case HOURS:
+		return bcd(t.tm_hour);
+	case WEEKDAY:
+		return bcd(t.tm_wday + 1);
+	case DAY:
+		return bcd(t.tm_mday);
+	case MONTH:
+		return bcd(t.tm_mon + 1);
+	case YEAR:
+		return bcd(t.tm_year % 100);
+	case CMOS_CENTURY:
+		return bcd((t.tm_year + 1900) / 100);
+	case CONTROL_A:
+		return A_32768_HZ;
+	case CONTROL_B:
+		return B_24_HOURS;
+	case STATUS_D:
+		return D_VALID;
+	default:
+		return 0;
+	}
+}
+
+static uint64_t cmos_read(struct device *dev, uint64_t offset, unsigned int len)
+{
+	const struct cmos *cmos = (const struct cmos *)dev;
+
+	(void)len;
+	if (offset != DATA)
+		return UINT64_MAX; /* the index cannot be read */
+	return read_register(cmos, atomic_load(&cmos->index));
+}
+
+static void cmos_write(struct device *dev, uint64_t offset, unsigned int len, uint64_t value)
+{
+	struct cmos *cmos = (struct cmos *)dev;
+
+	(void)len;
+	if (offset == INDEX)
+		atomic_store(&cmos->index, (uint8_t)(value & INDEX_BITS));
+}
+
+static const struct device_ops cmos_ops = {
+	.name = "real-time clock",
+	.max_len = 1,
+	.read = cmos_read,
+	.write = cmos_write,
+};
+
+static time_t host_now(void *ctx)
+{
+	(void)ctx;
+	return time(NULL);
+}
+
+void cmos_init(struct cmos *cmos, time_t (*now)(void *ctx), void *ctx)
+{
+	*cmos = (struct cmos){.dev.ops = &cmos_ops, .now = now ? now : host_now, .ctx = ctx};
+}

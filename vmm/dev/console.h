@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host's end of the serial port's cable: standard input and output, a file, a unix socket, or
+ * nothing. serial.output says which: stdio | null | file:PATH | unix:PATH.
+ *
+ * Output. The guest sends a byte with each exit; a write(2) for each would triple its price. Bytes
+ * are gathered until the end of a line, CONSOLE_FLUSH_BYTES or CONSOLE_FLUSH_MS, whatever comes
+ * first. No thread ever waits for a reader. What a slow one does not take stays in a buffer of
+ * fixed size; when that is full
+ *   - standard output: the guest's transmitter looks busy, so the guest slows down to the reader's
+ *     pace without losing anything; after CONSOLE_STALL_MS in which the reader took nothing the
+ *     output is dropped until it reads again, so a stuck reader cannot hold the guest up for ever;
+ *   - a socket: new output is dropped. So is all output while no client is connected.
+ *
+ * Input comes from standard input or from the client, as fast as the guest reads. From a terminal
+ * the escape keys are taken out (vmm/dev/escape.h). Input that is no terminal waits until the guest
+ * listens, because a driver that starts up throws away what it finds in the FIFO: a script on
+ * standard input arrives complete. The terminal's mode is the program's business.
+ *
+ * Locks: the serial port calls the sink with its own lock held, so the console never calls the
+ * serial port with the console's lock held.
+ */
+#ifndef VMM_DEV_CONSOLE_H
+#define VMM_DEV_CONSOLE_H
+
+#include "vmm/base/error.h"
+#include "vmm/dev/console_backend.h"
+#include "vmm/dev/escape.h"
+#include "vmm/dev/panic_watch.h"
+#include "vmm/dev/serial.h"
+#include "vmm/loop.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONSOLE_BUFFER	    (16u << 10)
+#define CONSOLE_FLUSH_BYTES 1024
+#define CONSOLE_FLUSH_MS    5
+#define CONSOLE_STALL_MS    5000
+#define CONSOLE_END_MS	    200 /* how long console_flush() waits for a reader */
+
+struct console {
+	/* the user pressed the escape keys for quitting; called on the loop's thread */
+	void (*quit)(void *ctx);
+	void *ctx;
+	struct loop *loop; /* NULL until console_start() */
+	struct serial *serial;
+
+	/* input: used on the loop's thread only */
+	struct loop_source in; /* fd -1: none, or its end was reached */
+	bool in_watched;
+	bool in_is_terminal;
+	bool in_waits; /* until the guest listens */
+	struct escape escape;
+	struct loop_source wake;  /* eventfd: the serial port has room */
+	struct loop_source timer; /* timerfd: buffered output is old enough */
+	struct loop_source accept;
+	struct console_listener listener;
+	_Atomic bool starved; /* input waits for the serial port: its sink.room() must wake us */
+
+	pthread_mutex_t lock; /* of all below */
+	struct console_output out;
+	bool out_is_client; /* a connection; `in` has the same descriptor, or none */
+	uint8_t buf[CONSOLE_BUFFER];
+	size_t len;
+	bool timer_armed;
+	bool refused;		/* the serial port holds bytes that did not fit */
+	bool blocked;		/* the last write found no room, at blocked_since_ms */
+	uint64_t blocked_since; /* milliseconds of CLOCK_MONOTONIC */
+	bool lossy;		/* what does not fit is dropped */
+	uint64_t dropped;	/* bytes, so far */
+	struct panic_watch panic;
+};
+
+/*
+ * Opens everything that `output` names; nothing is opened later but connections of clients. `quit`
+ * may be NULL. On failure nothing is left behind. -EINVAL for an `output` that is none of the four.
+ */
+int console_open(struct console *console, const char *output, void (*quit)(void *ctx), void *ctx,
+		 struct vmm_error *err);
+
+/* What the serial port sends to. Valid as long as the console is. */
+struct serial_sink console_sink(struct console *console);
+
+/* Joins serial port and console, and begins to watch. Before loop_run(), which must run for output
+ * to be complete. */
+int console_start(struct console *console, struct serial *serial, struct loop *loop,
+		  struct vmm_error *err);
+
+/* Writes out what is buffered, waiting at most CONSOLE_END_MS. For the end of the VM: any thread,
+ * once vCPUs and loop have stopped. */
+void console_flush(struct console *console);
+
+/* Did the guest announce a panic just now? Then `text` (may be NULL) gets what it said. Any thread.
+ */
+bool console_recent_panic(struct console *console, char *text, size_t size);
+
+/* Flushes and closes. The loop must not run any more, but must still exist. Accepts a console that
+ * is zeroed except for what console_open() had not done. */
+void console_close(struct console *console);
+
+/* --- between console.c and console_input.c ---------------------------------------------------- */
+
+/* Adds the sources of input to the loop. */
+int console_input_start(struct console *console, struct vmm_error *err);
+
+/* The serial port's sink.room(). */
+void console_input_room(void *ctx);
+
+/* Text from the VMM itself to whoever is at the console. */
+void console_say(struct console *console, const char *text);
+
+/* Sends output to a new client, or to nobody with -1, and forgets what is buffered. Returns the
+ * descriptor that was used before, for the caller to close. */
+int console_set_client(struct console *console, int fd);
+
+#endif

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/base/bytes.h"
+#include "vmm/id_block/id_block.h"
+#include "vmm/minivmm.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <nettle/base64.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum status {
+	STATUS_OK = 0,
+	STATUS_FAILED = 1,
+	STATUS_USAGE = 2, /* wrong command line or configuration */
+};
+
+struct options {
+	const char *config;
+	const char *key;
+	const char *author_key; /* or NULL */
+	const char *out;
+	bool base64;
+	uint32_t svn;
+	uint8_t family_id[16];
+	uint8_t image_id[16];
+};
+
+static const char help[] =
+	"usage: minivmm-id-block CONFIG --key KEY --out DIR [OPTION]...\n"
+	"\n"
+	"Makes the ID block of an SNP guest and signs it: with snp.id-block and snp.id-auth in its\n"
+	"configuration the firmware starts the guest only if it measures what was signed here, and\n"
+	"attestation reports name the key. The measurement is that of `minivmm measure CONFIG`.\n"
+	"\n"
+	"  --key FILE          private key that signs the ID block: EC P-384, PEM, not encrypted\n"
+	"  --author-key FILE   private key that signs the public half of the other one\n"
+	"  --out DIR           where id-block.bin and id-auth.bin are written\n"
+	"  --base64            write them as text, id-block.b64 and id-auth.b64\n"
+	"  --svn N             security version of the guest, 0 if not given\n"
+	"  --family-id HEX     16 bytes of the owner's choice, zeros if not given\n"
+	"  --image-id HEX      the same\n"
+	"  --help, --version\n"
+	"\n"
+	"The same input always gives the same files. Make a key with:\n"
+	"  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out id.pem\n"
+	"\n"
+	"exit status: 0 written; 1 failed; 2 wrong command line or configuration\n";
+
+static void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static void complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("minivmm-id-block: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* Exactly `len` bytes in hexadecimal. */
+static bool parse_hex(const char *text, uint8_t *out, size_t len)
+{
+	for (size_t i = 0; i < len; i++, text += 2) {
+		int high = hex_digit(text[0]);
+		int low = high < 0 ? -1 : hex_digit(text[1]);
+
+		if (low < 0)
+			return false;
+		out[i] = (uint8_t)(high << 4 | low);
+	}
+	return *text == '\0';
+}
+
+static void print_hex(const char *what, const uint8_t *bytes, size_t len)
+{
+	printf("%-18s ", what);
+	for (size_t i = 0; i < len; i++)
+		printf("%02x", bytes[i]);
+	putchar('\n');
+}
+
+/* --- the command line ------------------------------------------------------------------------- */
+
+enum option_code {
+	OPT_KEY = 1,
+	OPT_AUTHOR_KEY,
+	OPT_OUT,
+	OPT_BASE64,
+	OPT_SVN,
+	OPT_FAMILY_ID,
+	OPT_IMAGE_ID,
+	OPT_HELP,
+	OPT_VERSION,
+};
+
+static bool parse_svn(const char *text, uint32_t *svn)
+{
+	unsigned long long value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 0);
+	if (errno || end == text || *end || text[0] == '-' || value > UINT32_MAX)
+		return false;
+	*svn = (uint32_t)value;
+	return true;
+}
+
+/* One option: 0, or the status to end with after a message. */
+static enum status take_option(int option, struct options *o)
+{
+	switch (option) {
+	case OPT_KEY:
+		o->key = optarg;
+		break;
+	case OPT_AUTHOR_KEY:
+		o->author_key = optarg;
+		break;
+	case OPT_OUT:
+		o->out = optarg;
+		break;
+	case OPT_BASE64:
+		o->base64 = true;
+		break;
+	case OPT_SVN:
+		if (parse_svn(optarg, &o->svn))
+			break;
+		complain("--svn %s: expected a number from 0 to %u", optarg, UINT32_MAX);
+		return STATUS_USAGE;
+	case OPT_FAMILY_ID:
+		if (parse_hex(optarg, o->family_id, sizeof(o->family_id)))
+			break;
+		complain("--family-id %s: expected 32 hexadecimal digits", optarg);
+		return STATUS_USAGE;
+	case OPT_IMAGE_ID:
+		if (parse_hex(optarg, o->image_id, sizeof(o->image_id)))
+			break;
+		complain("--image-id %s: expected 32 hexadecimal digits", optarg);
+		return STATUS_USAGE;
+	default: /* getopt_long() has said what is wrong */
+		return STATUS_USAGE;
+	}
+	return STATUS_OK;
+}
+
+/* *done: nothing is left to do, and the status is what to end with. */
+static enum status parse_options(int argc, char **argv, struct options *o, bool *done)
+{
+	static const struct option table[] = {
+		{"key", required_argument, NULL, OPT_KEY},
+		{"author-key", required_argument, NULL, OPT_AUTHOR_KEY},
+		{"out", required_argument, NULL, OPT_OUT},
+		{"base64", no_argument, NULL, OPT_BASE64},
+		{"svn", required_argument, NULL, OPT_SVN},
+		{"family-id", required_argument, NULL, OPT_FAMILY_ID},
+		{"image-id", required_argument, NULL, OPT_IMAGE_ID},
+		{"help", no_argument, NULL, OPT_HELP},
+		{"version", no_argument, NULL, OPT_VERSION},
+		{0},
+	};
+	enum status status = STATUS_OK;
+	int option;
+
+	*done = true;
+	while (status == STATUS_OK && (option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+		if (option == OPT_HELP) {
+			fputs(help, stdout);
+			return STATUS_OK;
+		}
+		if (option == OPT_VERSION) {
+			printf("minivmm-id-block %s\n", minivmm_version());
+			return STATUS_OK;
+		}
+		status = take_option(option, o);
+	}
+	if (status != STATUS_OK)
+		return status;
+	if (optind != argc - 1 || !o->key || !o->out) {
+		complain("usage: minivmm-id-block CONFIG --key KEY --out DIR, see --help");
+		return STATUS_USAGE;
+	}
+	o->config = argv[optind];
+	*done = false;
+	return STATUS_OK;
+}
+
+/* --- what is signed --------------------------------------------------------------------------- */
+
+static void print_fault(void *ctx, const char *fault)
+{
+	unsigned int *faults = ctx;
+
+	(*faults)++;
+	fprintf(stderr, "%s\n", fault);
+}
+
+static enum status measure(const struct minivmm_config *config, const char *path,
+			   struct snp_id_block *block)
+{
+	struct vmm_error err = {0};
+	char *text;
+
+	if (!minivmm_config_snp_policy(config, &block->policy)) {
+		complain("%s: an ID block is for machine.cc = \"snp\"", path);
+		return STATUS_USAGE;
+	}
+	if (minivmm_measure(config, false, &text, &err) < 0) {
+		complain("%s", err.text);
+		return STATUS_FAILED;
+	}
+	if (!parse_hex(text, block->launch_digest, sizeof(block->launch_digest))) {
+		complain("%s: the measurement is no digest: %s", path, text);
+		free(text);
+		return STATUS_FAILED;
+	}
+	free(text);
+	return STATUS_OK;
+}
+
+static enum status block_from_config(const struct options *o, struct snp_id_block *block)
+{
+	struct minivmm_config *config = minivmm_config_new();
+	struct vmm_error err = {0};
+	unsigned int faults = 0;
+	enum status status;
+
+	if (!config) {
+		complain("out of memory");
+		return STATUS_FAILED;
+	}
+	if (minivmm_config_read(config, o->config, print_fault, &faults, &err) < 0) {
+		if (faults == 0)
+			complain("%s", err.text);
+		status = STATUS_USAGE;
+	} else {
+		status = measure(config, o->config, block);
+	}
+	minivmm_config_free(config);
+	return status;
+}
+
+/* --- what is written -------------------------------------------------------------------------- */
+
+static int write_blobs(const struct options *o, const uint8_t block[SNP_ID_BLOCK_SIZE],
+		       const uint8_t auth[SNP_ID_AUTH_SIZE], struct vmm_error *err)
+{
+	char block_text[BASE64_ENCODE_RAW_LENGTH(SNP_ID_BLOCK_SIZE) + 1];
+	char auth_text[BASE64_ENCODE_RAW_LENGTH(SNP_ID_AUTH_SIZE) + 1];
+	const struct output_file raw[] = {
+		{"id-block.bin", block, SNP_ID_BLOCK_SIZE},
+		{"id-auth.bin", auth, SNP_ID_AUTH_SIZE},
+	};
+	const struct output_file text[] = {
+		{"id-block.b64", block_text, sizeof(block_text)},
+		{"id-auth.b64", auth_text, sizeof(auth_text)},
+	};
+
+	if (!o->base64)
+		return output_write(o->out, raw, ARRAY_SIZE(raw), err);
+	base64_encode_raw(block_text, SNP_ID_BLOCK_SIZE, block);
+	base64_encode_raw(auth_text, SNP_ID_AUTH_SIZE, auth);
+	block_text[sizeof(block_text) - 1] = auth_text[sizeof(auth_text) - 1] = '\n';
+	return output_write(o->out, text, ARRAY_SIZE(text), err);
+}
+
+static void report(const struct snp_id_block *block, const struct id_key *key,
+		   const struct id_key *author)
+{
+	uint8_t digest[SHA384_LEN];
+
+	print_hex("measurement", block->launch_digest, sizeof(block->launch_digest));
+	printf("%-18s %#llx\n", "policy", (unsigned long long)block->policy);
+	id_public_key_digest(key, digest);
+	print_hex("id key digest", digest, sizeof(digest));
+	if (author) {
+		id_public_key_digest(author, digest);
+		print_hex("author key digest", digest, sizeof(digest));
+	}
+}
+
+static int sign_and_write(const struct options *o, const struct snp_id_block *block,
+			  struct vmm_error *err)
+{
+	struct id_key *key = NULL, *author = NULL;
+	uint8_t encoded[SNP_ID_BLOCK_SIZE];
+	uint8_t auth[SNP_ID_AUTH_SIZE];
+	int ret;
+
+	snp_id_block_encode(block, encoded);
+	ret = id_key_read(&key, o->key, err);
+	if (ret == 0 && o->author_key)
+		ret = id_key_read(&author, o->author_key, err);
+	if (ret == 0)
+		ret = id_auth_make(encoded, key, author, auth, err);
+	if (ret == 0)
+		ret = write_blobs(o, encoded, auth, err);
+	if (ret == 0)
+		report(block, key, author);
+	id_key_free(author);
+	id_key_free(key);
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	struct snp_id_block block = {.version = SNP_ID_BLOCK_VERSION};
+	struct options options = {0};
+	struct vmm_error err = {0};
+	enum status status;
+	bool done;
+
+	status = parse_options(argc, argv, &options, &done);
+	if (done)
+		return (int)status;
+	status = block_from_config(&options, &block);
+	if (status != STATUS_OK)
+		return (int)status;
+	memcpy(block.family_id, options.family_id, sizeof(block.family_id));
+	memcpy(block.image_id, options.image_id, sizeof(block.image_id));
+	block.guest_svn = options.svn;
+	if (sign_and_write(&options, &block, &err) < 0) {
+		complain("%s", err.text);
+		return STATUS_FAILED;
+	}
+	if (fflush(stdout) != 0) {
+		complain("unable to write to standard output: %s", strerror(errno));
+		return STATUS_FAILED;
+	}
+	return STATUS_OK;
+}

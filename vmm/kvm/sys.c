@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/kvm/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* vCPU and I/O threads call little; a small stack keeps a fleet's address spaces readable */
+#define THREAD_STACK (256 << 10)
+
+static int result(int ret)
+{
+	return ret < 0 ? -errno : ret;
+}
+
+static int host_open(void *ctx, const char *path, int flags)
+{
+	(void)ctx;
+	return result(open(path, flags | O_CLOEXEC, 0600));
+}
+
+static int host_close(void *ctx, int fd)
+{
+	(void)ctx;
+	return result(close(fd));
+}
+
+static int host_cloexec(void *ctx, int fd)
+{
+	(void)ctx;
+	return result(fcntl(fd, F_SETFD, FD_CLOEXEC));
+}
+
+static int host_file_size(void *ctx, int fd, uint64_t *size)
+{
+	struct stat st;
+
+	(void)ctx;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISBLK(st.st_mode))
+		return result(ioctl(fd, BLKGETSIZE64, size));
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	*size = (uint64_t)st.st_size;
+	return 0;
+}
+
+static int host_lock_shared(void *ctx, int fd)
+{
+	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+	int ret = fcntl(fd, F_OFD_SETLK, &lock);
+
+	(void)ctx;
+	if (ret < 0 && errno == EACCES) /* what some systems say for EAGAIN, fcntl(2) */
+		return -EAGAIN;
+	return result(ret);
+}
+
+static ssize_t host_pread(void *ctx, int fd, void *buf, size_t len, uint64_t offset)
+{
+	ssize_t n;
+
+	(void)ctx;
+	if (offset > INT64_MAX)
+		return -EINVAL;
+	do
+		n = pread(fd, buf, len, (off_t)offset);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t host_copy(void *ctx, int from, uint64_t from_offset, int to, uint64_t to_offset,
+			 size_t len)
+{
+	off_t at = (off_t)from_offset;
+	ssize_t n;
+
+	(void)ctx;
+	if (from_offset > INT64_MAX || to_offset > INT64_MAX)
+		return -EINVAL;
+	if (lseek(to, (off_t)to_offset, SEEK_SET) < 0)
+		return -errno;
+	do
+		n = sendfile(to, from, &at, len);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+static int host_ioctl(void *ctx, int fd, unsigned long request, void *arg)
+{
+	(void)ctx;
+	return result(ioctl(fd, request, arg));
+}
+
+static int host_memfd(void *ctx, const char *name, unsigned int flags)
+{
+	(void)ctx;
+	return result(memfd_create(name, flags | MFD_CLOEXEC));
+}
+
+static int host_ftruncate(void *ctx, int fd, uint64_t size)
+{
+	(void)ctx;
+	if (size > INT64_MAX)
+		return -EFBIG;
+	return result(ftruncate(fd, (off_t)size));
+}
+
+static int host_fallocate(void *ctx, int fd, int mode, uint64_t offset, uint64_t len)
+{
+	(void)ctx;
+	if (offset > INT64_MAX || len > INT64_MAX)
+		return -EFBIG;
+	return result(fallocate(fd, mode, (off_t)offset, (off_t)len));
+}
+
+static int host_mmap(void *ctx, void **addr, size_t len, int prot, int flags, int fd,
+		     uint64_t offset)
+{
+	void *p;
+
+	(void)ctx;
+	p = mmap(NULL, len, prot, flags, fd, (off_t)offset);
+	if (p == MAP_FAILED)
+		return -errno;
+	*addr = p;
+	return 0;
+}
+
+static int host_munmap(void *ctx, void *addr, size_t len)
+{
+	(void)ctx;
+	return result(munmap(addr, len));
+}
+
+static int host_madvise(void *ctx, void *addr, size_t len, int advice)
+{
+	(void)ctx;
+	return result(madvise(addr, len, advice));
+}
+
+static int host_eventfd(void *ctx)
+{
+	(void)ctx;
+	return result(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+}
+
+static int host_thread_start(void *ctx, pthread_t *thread, void *(*fn)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	int ret;
+
+	(void)ctx;
+	ret = pthread_attr_init(&attr);
+	if (ret)
+		return -ret;
+	ret = pthread_attr_setstacksize(&attr, THREAD_STACK);
+	if (!ret)
+		ret = pthread_create(thread, &attr, fn, arg);
+	pthread_attr_destroy(&attr);
+	return -ret;
+}
+
+static int host_thread_join(void *ctx, pthread_t thread)
+{
+	(void)ctx;
+	return -pthread_join(thread, NULL);
+}
+
+const struct sys *sys_host(void)
+{
+	static const struct sys_ops ops = {
+		.open = host_open,
+		.close = host_close,
+		.cloexec = host_cloexec,
+		.file_size = host_file_size,
+		.lock_shared = host_lock_shared,
+		.pread = host_pread,
+		.copy = host_copy,
+		.ioctl = host_ioctl,
+		.memfd = host_memfd,
+		.ftruncate = host_ftruncate,
+		.fallocate = host_fallocate,
+		.mmap = host_mmap,
+		.munmap = host_munmap,
+		.madvise = host_madvise,
+		.eventfd = host_eventfd,
+		.thread_start = host_thread_start,
+		.thread_join = host_thread_join,
+	};
+	static const struct sys host = {.ops = &ops};
+
+	return &host;
+}
+
+void sys_close(const struct sys *sys, int *fd)
+{
+	if (*fd >= 0)
+		sys->ops->close(sys->ctx, *fd);
+	*fd = -1;
+}

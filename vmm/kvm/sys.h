@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The seam: every system call that touches KVM, guest memory or the files loaded into it goes
+ * through this table, which the VM carries with it. Production code uses sys_host(); tests put a
+ * model of KVM behind the same table, or fail the N-th call of a whole launch.
+ *
+ * Every function returns 0 or a useful number on success and a negative errno on failure; none
+ * touches errno for its caller. `ctx` is sys->ctx.
+ */
+#ifndef VMM_KVM_SYS_H
+#define VMM_KVM_SYS_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct sys_ops {
+	/* descriptor; always opened close-on-exec */
+	int (*open)(void *ctx, const char *path, int flags);
+	int (*close)(void *ctx, int fd);
+	/* sets FD_CLOEXEC */
+	int (*cloexec)(void *ctx, int fd);
+	/* size of the regular file, block device or memfd behind fd */
+	int (*file_size)(void *ctx, int fd, uint64_t *size);
+	/* holds off whoever locks the file for writing (F_OFD_SETLK), until fd is closed; -EAGAIN
+	 * when somebody has done so already */
+	int (*lock_shared)(void *ctx, int fd);
+	/* bytes read, 0 at the end of the file; restarted on EINTR */
+	ssize_t (*pread)(void *ctx, int fd, void *buf, size_t len, uint64_t offset);
+
+	/* bytes copied from one file to another by the kernel, 0 at the end of the first; -EINVAL
+	 * when these files cannot be copied like that. Moves the second one's file position. NULL
+	 * in a table that has no such call. */
+	ssize_t (*copy)(void *ctx, int from, uint64_t from_offset, int to, uint64_t to_offset,
+			size_t len);
+
+	/* what the ioctl returned; `arg` is a pointer or an integer cast to one */
+	int (*ioctl)(void *ctx, int fd, unsigned long request, void *arg);
+
+	/* descriptor of an empty memfd; flags are MFD_*, close-on-exec is added */
+	int (*memfd)(void *ctx, const char *name, unsigned int flags);
+	int (*ftruncate)(void *ctx, int fd, uint64_t size);
+	int (*fallocate)(void *ctx, int fd, int mode, uint64_t offset, uint64_t len);
+	int (*mmap)(void *ctx, void **addr, size_t len, int prot, int flags, int fd,
+		    uint64_t offset);
+	int (*munmap)(void *ctx, void *addr, size_t len);
+	int (*madvise)(void *ctx, void *addr, size_t len, int advice);
+
+	/* non-blocking, close-on-exec */
+	int (*eventfd)(void *ctx);
+	int (*thread_start)(void *ctx, pthread_t *thread, void *(*fn)(void *), void *arg);
+	int (*thread_join)(void *ctx, pthread_t thread);
+};
+
+struct sys {
+	const struct sys_ops *ops;
+	void *ctx;
+};
+
+/* The real system calls. */
+const struct sys *sys_host(void);
+
+/* Closes *fd if it is not -1 and sets it to -1. Errors of close are of no use to anyone. */
+void sys_close(const struct sys *sys, int *fd);
+
+#endif

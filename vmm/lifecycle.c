@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Threads and the end of a VM. Any thread may end it, the first one decides how; the vCPU threads
+ * then leave the guest, the I/O thread leaves its loop, and whoever waits joins them all.
+ */
+#include "vmm/base/bytes.h"
+#include "vmm/machine.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+/* An eventfd that stays readable from the first write on: nobody reads it. */
+static void raise_eventfd(int fd)
+{
+	uint64_t one = 1;
+	ssize_t n = write(fd, &one, sizeof(one));
+
+	(void)n; /* only fails when the counter is at its limit, and then it is readable */
+}
+
+void machine_end(struct minivmm *vm, enum minivmm_end how, const char *fmt, ...)
+{
+	va_list ap;
+
+	pthread_mutex_lock(&vm->end.lock);
+	if (vm->end.how == MINIVMM_RUNNING) {
+		vm->end.how = how;
+		if (fmt) {
+			va_start(ap, fmt);
+			vsnprintf(vm->end.text, sizeof(vm->end.text), fmt, ap);
+			va_end(ap);
+		}
+		atomic_store(&vm->stopping, true);
+		for (uint32_t i = 0; i < vm->nvcpus; i++)
+			if (vm->vcpu[i].started)
+				vcpu_kick(&vm->vcpu[i]);
+		raise_eventfd(vm->stop_fd);
+		raise_eventfd(vm->end_fd);
+	}
+	pthread_mutex_unlock(&vm->end.lock);
+}
+
+void minivmm_stop(struct minivmm *vm, enum minivmm_stop how)
+{
+	int request = 1 + (int)how;
+	int seen = atomic_load(&vm->stop_request);
+
+	while (seen < request && !atomic_compare_exchange_weak(&vm->stop_request, &seen, request))
+		;
+	raise_eventfd(vm->stop_fd);
+}
+
+/* In the I/O thread: minivmm_stop() or machine_end() was called. */
+static void stop_ready(struct loop_source *source, uint32_t events)
+{
+	struct minivmm *vm =
+		(struct minivmm *)((char *)source - offsetof(struct minivmm, stop_source));
+	uint64_t count;
+	ssize_t n = read(source->fd, &count, sizeof(count));
+
+	(void)n;
+	(void)events;
+	if (atomic_load(&vm->stopping)) {
+		vm->loop.stop = true;
+		return;
+	}
+	switch (atomic_exchange(&vm->stop_request, 0)) {
+	case 1 + MINIVMM_STOP_POWER_BUTTON:
+		vmm_log(&vm->log, VMM_LOG_INFO, "pressing the guest's power button");
+		platform_power_button(vm->platform);
+		break;
+	case 1 + MINIVMM_STOP_NOW:
+		machine_end(vm, MINIVMM_STOPPED, NULL);
+		break;
+	}
+}
+
+int lifecycle_init(struct minivmm *vm, struct vmm_error *err)
+{
+	const struct sys *sys = vm->sys;
+
+	vm->end_fd = sys->ops->eventfd(sys->ctx);
+	if (vm->end_fd < 0)
+		return vmm_error_errno(err, vm->end_fd, "unable to create an eventfd");
+	vm->stop_fd = sys->ops->eventfd(sys->ctx);
+	if (vm->stop_fd < 0)
+		return vmm_error_errno(err, vm->stop_fd, "unable to create an eventfd");
+	vm->stop_source = (struct loop_source){.ready = stop_ready, .fd = vm->stop_fd};
+	return loop_add(&vm->loop, &vm->stop_source, EPOLLIN, err);
+}
+
+static void *io_main(void *arg)
+{
+	struct minivmm *vm = arg;
+	struct vmm_error err;
+
+	if (loop_run(&vm->loop, &err) < 0)
+		machine_end(vm, MINIVMM_FAILED, "%s", err.text);
+	return NULL;
+}
+
+static int start_threads(struct minivmm *vm, struct vmm_error *err)
+{
+	const struct sys *sys = vm->sys;
+	int ret;
+
+	ret = sys->ops->thread_start(sys->ctx, &vm->io_thread, io_main, vm);
+	if (ret < 0)
+		return vmm_error_errno(err, ret, "unable to start the I/O thread");
+	vm->io_started = true;
+	/* the boot CPU last: the others wait in KVM until it wakes them */
+	for (uint32_t i = vm->nvcpus; i-- > 0;) {
+		ret = vcpu_start(&vm->vcpu[i], err);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/*
+ * What the VM's threads block: everything but the signals of a crash. The kernel ends a process
+ * whose thread blocks its own SIGSEGV without calling the handler, and it is the program's handler
+ * that gives the terminal back.
+ */
+static void thread_signals(sigset_t *blocked)
+{
+	static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
+
+	sigfillset(blocked);
+	for (size_t i = 0; i < ARRAY_SIZE(crashes); i++)
+		sigdelset(blocked, crashes[i]);
+}
+
+int minivmm_run(struct minivmm *vm, struct vmm_error *err)
+{
+	sigset_t blocked, old;
+	int ret;
+
+	/* what a failed launch leaves must not run: KVM does not say what happens then */
+	if (vm->launch.state != CC_SEALED || vm->ran)
+		return vmm_error_set(err, -EBUSY, "a VM is run once, after it was launched");
+	vm->ran = true;
+	/* threads are born with signals blocked: a kick may come before their first instruction */
+	thread_signals(&blocked);
+	pthread_sigmask(SIG_SETMASK, &blocked, &old);
+	/* held, so that a vCPU that ends the VM at once finds all its siblings to kick */
+	pthread_mutex_lock(&vm->end.lock);
+	ret = start_threads(vm, err);
+	pthread_mutex_unlock(&vm->end.lock);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (ret < 0) {
+		machine_end(vm, MINIVMM_FAILED, "%s", err ? err->text : "threads");
+		lifecycle_finish(vm);
+	}
+	return ret;
+}
+
+/* Waits for the threads of a VM that has ended. */
+static void join_threads(struct minivmm *vm)
+{
+	/* whoever ended the VM has kicked all vCPUs when the lock is free */
+	pthread_mutex_lock(&vm->end.lock);
+	pthread_mutex_unlock(&vm->end.lock);
+	for (uint32_t i = 0; i < vm->nvcpus; i++)
+		vcpu_join(&vm->vcpu[i]);
+	if (vm->io_started)
+		vm->sys->ops->thread_join(vm->sys->ctx, vm->io_thread);
+	vm->io_started = false;
+}
+
+void lifecycle_finish(struct minivmm *vm)
+{
+	if (!vm->ran)
+		return;
+	machine_end(vm, MINIVMM_STOPPED, NULL);
+	join_threads(vm);
+	platform_flush(vm->platform);
+}
+
+void lifecycle_destroy(struct minivmm *vm)
+{
+	if (vm->stop_source.ready)
+		loop_remove(&vm->loop, &vm->stop_source);
+	sys_close(vm->sys, &vm->stop_fd);
+	sys_close(vm->sys, &vm->end_fd);
+}
+
+int minivmm_end_fd(const struct minivmm *vm)
+{
+	return vm->end_fd;
+}
+
+int minivmm_wait(struct minivmm *vm, int timeout_ms, struct minivmm_result *result)
+{
+	struct pollfd over = {.fd = vm->end_fd, .events = POLLIN};
+	int ret;
+
+	*result = (struct minivmm_result){.end = MINIVMM_RUNNING};
+	do
+		ret = poll(&over, 1, timeout_ms);
+	while (ret < 0 && errno == EINTR);
+	if (ret < 0)
+		return -errno;
+	if (ret == 0)
+		return -ETIMEDOUT;
+
+	join_threads(vm);
+	platform_flush(vm->platform);
+	result->end = vm->end.how;
+	result->relaunch = vm->end.how == MINIVMM_REBOOT &&
+			   vm->config->machine.on_reboot == CONFIG_REBOOT_RELAUNCH;
+	memcpy(result->text, vm->end.text, sizeof(result->text));
+	return 0;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libminivmm: start virtual machines on Linux KVM from your own program.
+ *
+ *	struct minivmm_config *config = minivmm_config_new();
+ *	minivmm_config_read(config, "vm.toml", NULL, NULL, &err);
+ *	minivmm_create(&vm, config, NULL, &err);   // opens /dev/kvm, makes VM, memory, devices
+ *	minivmm_load(vm, &err);                    // files into guest memory
+ *	minivmm_launch(vm, &err);                  // vCPUs; a confidential VM is measured and
+ *sealed
+ *	                                           // <- drop privileges here: nothing is opened
+ *later minivmm_run(vm, &err);                     // starts the threads and returns
+ *	minivmm_wait(vm, -1, &result);
+ *	minivmm_destroy(vm);
+ *
+ * Only what a confidential guest asks for leads to files later: at each of its requests snp.certs is
+ * read, or tdx.quote-socket is connected to.
+ *
+ * Functions return 0 (or what they say) or a negative errno; the last parameter takes a sentence
+ * about the failure and may be NULL. A failed minivmm_load, _launch or _run leaves the VM to be
+ * destroyed. The library never exits, never installs a signal handler, writes to no descriptor but
+ * those of the configuration, and keeps no state outside of the objects below: any number of VMs
+ * can live in a process. One thread at a time may use an object, except where noted.
+ *
+ * Each VM has threads of its own (one for each vCPU, one for devices). They block all signals but
+ * those of a crash (SIGSEGV, SIGBUS, …). To interrupt a vCPU the library sends its thread SIGUSR1
+ * and receives it without a handler; what the process does with SIGUSR1 otherwise does not matter.
+ */
+#ifndef MINIVMM_H
+#define MINIVMM_H
+
+#include "base/vmm_error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MINIVMM_API __attribute__((visibility("default")))
+
+/* "0.1.0" */
+MINIVMM_API const char *minivmm_version(void);
+
+/* --- configuration ---------------------------------------------------------------------------- */
+
+struct minivmm_config;
+
+/* Called once for each fault found, with "FILE:LINE:COLUMN: message". */
+typedef void minivmm_fault_fn(void *ctx, const char *fault);
+
+/* A configuration of defaults; NULL only when memory is short. */
+MINIVMM_API struct minivmm_config *minivmm_config_new(void);
+MINIVMM_API void minivmm_config_free(struct minivmm_config *config);
+
+/*
+ * Reads a TOML file into a new configuration. Every fault in it is reported through `fault` (may be
+ * NULL); *err holds the first. -EINVAL: faults; otherwise the file could not be read.
+ */
+MINIVMM_API int minivmm_config_read(struct minivmm_config *config, const char *path,
+				    minivmm_fault_fn *fault, void *ctx, struct vmm_error *err);
+
+/*
+ * Sets one key, for configurations built in code: key as in "machine.vcpus" or "disk[0].path",
+ * value as it would stand in the file: "2", "\"512M\"", "true". Paths are relative to the process.
+ */
+MINIVMM_API int minivmm_config_set(struct minivmm_config *config, const char *key,
+				   const char *value, struct vmm_error *err);
+
+/* What the configuration says about the program around the VM. */
+MINIVMM_API bool minivmm_config_uses_terminal(const struct minivmm_config *config);
+MINIVMM_API unsigned int minivmm_config_grace(const struct minivmm_config *config); /* seconds */
+MINIVMM_API int minivmm_config_log_level(const struct minivmm_config *config);
+MINIVMM_API const char *minivmm_config_log_file(const struct minivmm_config *config); /* or NULL */
+
+/* The policy of an SNP guest; false if machine.cc is not "snp". */
+MINIVMM_API bool minivmm_config_snp_policy(const struct minivmm_config *config, uint64_t *policy);
+
+/* Every configuration key with type, default and meaning, a line per call. */
+MINIVMM_API void minivmm_config_help(void (*line)(void *ctx, const char *text), void *ctx);
+
+/* --- a VM ------------------------------------------------------------------------------------- */
+
+struct minivmm;
+
+enum minivmm_log_level {
+	MINIVMM_LOG_ERROR,
+	MINIVMM_LOG_WARN,
+	MINIVMM_LOG_INFO,
+	MINIVMM_LOG_DEBUG,
+	MINIVMM_LOG_TRACE,
+};
+
+/* What the embedding program provides; zero-initialise what is not wanted. */
+struct minivmm_host {
+	/* a line without newline or control characters; called from any thread */
+	void (*log)(void *ctx, int level, const char *line);
+	void *log_ctx;
+	int log_level; /* enum minivmm_log_level; lines above it are not made */
+};
+
+/* The configuration must outlive the VM. On failure *vm is NULL and nothing is left behind. */
+MINIVMM_API int minivmm_create(struct minivmm **vm, const struct minivmm_config *config,
+			       const struct minivmm_host *host, struct vmm_error *err);
+MINIVMM_API int minivmm_load(struct minivmm *vm, struct vmm_error *err);
+MINIVMM_API int minivmm_launch(struct minivmm *vm, struct vmm_error *err);
+MINIVMM_API int minivmm_run(struct minivmm *vm, struct vmm_error *err);
+
+enum minivmm_stop {
+	MINIVMM_STOP_POWER_BUTTON, /* ask the guest; it may take its time or not listen */
+	MINIVMM_STOP_NOW,	   /* as if the plug were pulled */
+};
+
+/* Any thread, any time after minivmm_create(); also from a signal handler. Returns at once. */
+MINIVMM_API void minivmm_stop(struct minivmm *vm, enum minivmm_stop how);
+
+enum minivmm_end {
+	MINIVMM_RUNNING,  /* not over yet */
+	MINIVMM_POWEROFF, /* the guest switched itself off */
+	MINIVMM_REBOOT,	  /* the guest asked for a reset: make a new VM to go on */
+	MINIVMM_STOPPED,  /* minivmm_stop(…_NOW), or the escape keys on the console */
+	MINIVMM_CRASH,	  /* guest panic, triple fault, termination of a confidential guest */
+	MINIVMM_FAILED,	  /* the VM could not go on, for a reason on our or the host's side */
+};
+
+struct minivmm_result {
+	enum minivmm_end end;
+	bool relaunch;		   /* end is REBOOT and machine.on-reboot is "relaunch" */
+	char text[VMM_ERROR_TEXT]; /* for CRASH and FAILED: one sentence why */
+};
+
+/*
+ * Waits until the VM is over and its threads have ended, at most timeout_ms (-1: for ever).
+ * Returns 0, or -ETIMEDOUT with result->end RUNNING.
+ */
+MINIVMM_API int minivmm_wait(struct minivmm *vm, int timeout_ms, struct minivmm_result *result);
+
+/* A descriptor that becomes readable when the VM is over, for poll(); the VM's, never read it. */
+MINIVMM_API int minivmm_end_fd(const struct minivmm *vm);
+
+/* Stops the VM if it still runs, and frees it. NULL is fine. */
+MINIVMM_API void minivmm_destroy(struct minivmm *vm);
+
+/* --- timings ---------------------------------------------------------------------------------- */
+
+enum minivmm_mark {
+	MINIVMM_MARK_VM_CREATED,
+	MINIVMM_MARK_MEMORY_READY,
+	MINIVMM_MARK_IMAGE_LOADED,
+	MINIVMM_MARK_LAUNCHED,
+	MINIVMM_MARK_FIRST_RUN, /* the boot CPU is about to enter the guest */
+	MINIVMM_MARK_BOOT_DONE, /* the guest's own mark: a write to I/O port 0xf4 */
+	MINIVMM_MARKS,
+};
+
+/* CLOCK_MONOTONIC in nanoseconds when the VM passed the mark, 0 if it has not. Any thread. */
+MINIVMM_API uint64_t minivmm_mark_ns(const struct minivmm *vm, enum minivmm_mark mark);
+
+/* Number of exits from the guest so far, over all vCPUs. */
+MINIVMM_API uint64_t minivmm_exits(const struct minivmm *vm);
+
+/* --- reports ---------------------------------------------------------------------------------- */
+/* Each returns text for people, or JSON, in *text (free() it). None of them starts anything. */
+
+/* What this host offers, what is missing, and the remedy. Needs no VM. 0 even without KVM. */
+MINIVMM_API int minivmm_probe(bool json, char **text, struct vmm_error *err);
+
+/* The guest memory map and the launch, step by step; builds all boot items. No KVM needed. */
+MINIVMM_API int minivmm_plan(const struct minivmm_config *config, bool json, char **text,
+			     struct vmm_error *err);
+
+/* Reads everything and builds the boot items, like minivmm_plan(), but only says whether it works.
+ */
+MINIVMM_API int minivmm_check(const struct minivmm_config *config, struct vmm_error *err);
+
+/* The launch measurement that the hardware will report: 96 hex digits, or JSON with all details. */
+MINIVMM_API int minivmm_measure(const struct minivmm_config *config, bool json, char **text,
+				struct vmm_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/platform.h"
+
+#include "vmm/dev/acpi_pm.h"
+#include "vmm/dev/cmos.h"
+#include "vmm/dev/console.h"
+#include "vmm/dev/debug_port.h"
+#include "vmm/dev/i8042.h"
+#include "vmm/dev/pvpanic.h"
+#include "vmm/dev/serial.h"
+#include "vmm/machine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct platform {
+	struct minivmm *vm;
+	struct console console;
+	struct serial serial;
+	struct i8042 i8042;
+	struct acpi_pm pm;
+	struct pvpanic pvpanic;
+	struct cmos cmos;
+	struct boot_mark boot_mark;
+	struct debug_console debug_console;
+};
+
+/* --- what devices tell the machine ------------------------------------------------------------ */
+
+static void on_irq(void *ctx, unsigned int gsi, int level)
+{
+	struct minivmm *vm = ctx;
+	struct kvm_irq_level line = {.irq = gsi, .level = (uint32_t)level};
+
+	/* cannot fail for a line that exists; a guest without interrupts would show at once */
+	kvm_vm_irq_line(&vm->kvm_vm, &line, NULL);
+}
+
+static void on_poweroff(void *ctx)
+{
+	struct platform *p = ctx;
+
+	machine_end(p->vm, MINIVMM_POWEROFF, NULL);
+}
+
+/* A kernel without pvpanic driver resets after a panic like one that reboots, but it said so. */
+static void on_reset(void *ctx)
+{
+	struct platform *p = ctx;
+	char panic[PANIC_WATCH_LINE];
+
+	if (console_recent_panic(&p->console, panic, sizeof(panic)))
+		machine_end(p->vm, MINIVMM_CRASH, "guest panic: %s", panic);
+	else
+		machine_end(p->vm, MINIVMM_REBOOT, NULL);
+}
+
+static void on_panic(void *ctx, uint8_t events)
+{
+	struct platform *p = ctx;
+	char panic[PANIC_WATCH_LINE];
+
+	if (!(events & PVPANIC_PANICKED)) {
+		vmm_log(&p->vm->log, VMM_LOG_WARN, "guest panic, its crash kernel takes over");
+		return;
+	}
+	if (console_recent_panic(&p->console, panic, sizeof(panic)))
+		machine_end(p->vm, MINIVMM_CRASH, "guest panic: %s", panic);
+	else
+		machine_end(p->vm, MINIVMM_CRASH, "guest panic, reported through pvpanic");
+}
+
+static void on_quit(void *ctx)
+{
+	struct platform *p = ctx;
+
+	machine_end(p->vm, MINIVMM_STOPPED, NULL);
+}
+
+static void on_boot_mark(void *ctx, uint8_t value)
+{
+	struct platform *p = ctx;
+
+	machine_mark(p->vm, MINIVMM_MARK_BOOT_DONE);
+	vmm_log(&p->vm->log, VMM_LOG_DEBUG, "the guest set its boot-done mark, value %u", value);
+}
+
+static void on_debug_line(void *ctx, const char *text)
+{
+	struct platform *p = ctx;
+
+	vmm_log(&p->vm->log, VMM_LOG_DEBUG, "guest: %s", text);
+}
+
+/* --- the devices ------------------------------------------------------------------------------ */
+
+static void init_devices(struct platform *p)
+{
+	/* a TD has no I/O APIC: nobody can see the end of an interrupt */
+	void (*set)(void *, unsigned int, int) = p->vm->cc.config.tech == CC_TDX ? NULL : on_irq;
+	const struct irq_line serial_irq = {set, p->vm, PLATFORM_SERIAL_IRQ};
+	const struct irq_line keyboard_irq = {set, p->vm, I8042_KBD_IRQ};
+	const struct irq_line sci = {set, p->vm, PLATFORM_SCI_IRQ};
+	const struct acpi_pm_events events = {on_poweroff, on_reset, p};
+	const struct serial_sink sink = console_sink(&p->console);
+
+	serial_init(&p->serial, &serial_irq, &sink);
+	i8042_init(&p->i8042, &keyboard_irq, on_reset, p);
+	acpi_pm_init(&p->pm, &sci, &events);
+	pvpanic_init(&p->pvpanic, on_panic, p);
+	cmos_init(&p->cmos, NULL, NULL);
+	boot_mark_init(&p->boot_mark, on_boot_mark, p);
+	debug_console_init(&p->debug_console, on_debug_line, p);
+}
+
+static int add_to_bus(struct platform *p, struct vmm_error *err)
+{
+	const struct bus_range ports[] = {
+		{I8042_PORT, I8042_PORTS, &p->i8042.dev},
+		{CMOS_PORT, CMOS_PORTS, &p->cmos.dev},
+		{DEBUG_CONSOLE_PORT, DEBUG_PORTS, &p->debug_console.dev},
+		{BOOT_MARK_PORT, DEBUG_PORTS, &p->boot_mark.dev},
+		{PLATFORM_SERIAL_PORT, SERIAL_PORTS, &p->serial.dev},
+		{PLATFORM_PVPANIC_PORT, PVPANIC_PORTS, &p->pvpanic.dev},
+		{PLATFORM_PM1A_EVT_PORT, ACPI_PM_PORTS, &p->pm.dev},
+		{PLATFORM_RESET_PORT, ACPI_RESET_PORTS, &p->pm.reset_dev},
+	};
+
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+		int ret = bus_add(&p->vm->pio, ports[i].base, ports[i].len, ports[i].dev, err);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+int platform_create(struct platform **out, struct minivmm *vm, struct vmm_error *err)
+{
+	struct platform *p = calloc(1, sizeof(*p));
+	int ret;
+
+	if (!p)
+		return vmm_error_errno(err, -ENOMEM, "unable to allocate the devices");
+	p->vm = vm;
+	ret = console_open(&p->console, vm->config->serial.output, on_quit, p, err);
+	if (ret < 0) {
+		free(p);
+		return ret;
+	}
+	init_devices(p);
+	ret = add_to_bus(p, err);
+	if (ret == 0)
+		ret = console_start(&p->console, &p->serial, &vm->loop, err);
+	if (ret < 0) {
+		platform_destroy(p);
+		return ret;
+	}
+	*out = p;
+	return 0;
+}
+
+void platform_power_button(struct platform *p)
+{
+	acpi_pm_press_power_button(&p->pm);
+}
+
+void platform_flush(struct platform *p)
+{
+	console_flush(&p->console);
+}
+
+void platform_destroy(struct platform *p)
+{
+	if (!p)
+		return;
+	console_close(&p->console);
+	serial_destroy(&p->serial);
+	i8042_destroy(&p->i8042);
+	acpi_pm_destroy(&p->pm);
+	debug_console_destroy(&p->debug_console);
+	free(p);
+}

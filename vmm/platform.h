@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The devices of a VM: which ones its configuration asks for, created in one place and in one
+ * order, and put on the buses. Adding a device touches its own file, the configuration table and
+ * platform.c.
+ */
+#ifndef VMM_PLATFORM_H
+#define VMM_PLATFORM_H
+
+#include "vmm/base/error.h"
+
+struct minivmm;
+struct platform;
+
+/* Opens what the devices need on the host (console, …) and adds them to the VM's buses and loop.
+ * On failure *platform is NULL and the VM's buses and loop must not be used. */
+int platform_create(struct platform **platform, struct minivmm *vm, struct vmm_error *err);
+
+/* The ACPI power button; any thread. */
+void platform_power_button(struct platform *platform);
+
+/* Writes out what devices still hold back; no vCPU runs any more. */
+void platform_flush(struct platform *platform);
+
+void platform_destroy(struct platform *platform);
+
+#endif

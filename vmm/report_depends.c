@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Which keys of the configuration the measured values depend on, and no others: what somebody has
+ * to know who predicts them for a fleet. The firmware's own registers (RTMRs) start with a list of
+ * memory that the VMM makes; its hash is the first thing that is extended into RTMR[0].
+ */
+#include "cc/measure.h"
+#include "vmm/base/bytes.h"
+#include "vmm/base/json.h"
+#include "vmm/report.h"
+
+#include <nettle/sha2.h>
+#include <string.h>
+
+#define END_HOB 8 /* bytes */
+
+static const struct load_item *find_item(const struct load_plan *plan, const char *name)
+{
+	for (size_t i = 0; i < plan->nitems; i++)
+		if (strcmp(plan->item[i].name, name) == 0)
+			return &plan->item[i];
+	return NULL;
+}
+
+static void kernel_keys(struct json *json, const struct config_boot *boot)
+{
+	if (!boot->kernel)
+		return;
+	json_string(json, NULL, "boot.kernel");
+	json_string(json, NULL, "boot.initrd");
+	json_string(json, NULL, "boot.cmdline");
+}
+
+static void snp_keys(struct json *json, const struct vmm_config *config)
+{
+	json_array(json, "measurement_depends_on");
+	if (config->boot.firmware)
+		json_string(json, NULL, "boot.firmware");
+	kernel_keys(json, &config->boot);
+	if (!config->boot.firmware) {
+		/* the guest is told of its memory in measured pages */
+		json_string(json, NULL, "boot.device-tree");
+		json_string(json, NULL, "machine.memory");
+		json_string(json, NULL, "snp.cbit");
+	}
+	json_string(json, NULL, "machine.vcpus");
+	json_string(json, NULL, "snp.vcpu-type");
+	json_string(json, NULL, "snp.guest-features");
+	json_end(json);
+}
+
+static void hash_json(struct json *json, const char *key, const uint8_t *bytes, size_t len)
+{
+	uint8_t digest[CC_DIGEST];
+	struct sha384_ctx sha;
+
+	sha384_init(&sha);
+	sha384_update(&sha, len, bytes);
+	sha384_digest(&sha, sizeof(digest), digest);
+	json_bytes(json, key, digest, sizeof(digest));
+}
+
+/* OVMF hashes the list without its last element, td-shim with it. */
+static void hob_json(struct json *json, const struct planned *planned, bool payload)
+{
+	const struct load_item *hob = find_item(planned->plan, "TD_HOB");
+	const uint8_t *bytes = hob ? mem_ptr(&planned->mem, hob->gpa, hob->used) : NULL;
+
+	if (!bytes || hob->used < END_HOB)
+		return;
+	json_object(json, "td_hob");
+	hash_json(json, "sha384_ovmf", bytes, hob->used - END_HOB);
+	hash_json(json, "sha384_td_shim", bytes, hob->used);
+	json_array(json, "depends_on");
+	json_string(json, NULL, "boot.firmware");
+	json_string(json, NULL, "machine.memory");
+	if (payload) /* it comes with ACPI tables */
+		json_string(json, NULL, "machine.vcpus");
+	json_end(json);
+	json_end(json);
+}
+
+static void tdx_keys(struct json *json, const struct planned *planned)
+{
+	const struct load_item *payload = find_item(planned->plan, "Payload");
+	bool kernel = payload && planned->config->boot.kernel;
+
+	json_array(json, "measurement_depends_on");
+	json_string(json, NULL, "boot.firmware");
+	if (kernel && payload->measured)
+		json_string(json, NULL, "boot.kernel");
+	json_end(json);
+	hob_json(json, planned, kernel);
+}
+
+void planned_depends_json(const struct planned *planned, struct json *json)
+{
+	switch (planned->cc.config.tech) {
+	case CC_SNP:
+		snp_keys(json, planned->config);
+		break;
+	case CC_TDX:
+		tdx_keys(json, planned);
+		break;
+	case CC_NONE:
+	case CC_SW_PROTECTED:
+		break;
+	}
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+/* minivmm_plan() and minivmm_check(): the loader runs, into memory that no VM ever sees. */
+#include "vmm/attest.h"
+#include "vmm/config_api.h"
+#include "vmm/machine.h"
+#include "vmm/report.h"
+#include "vmm/supported.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int planned_build(struct planned *planned, const struct sys *sys, const struct vmm_config *config,
+		  struct vmm_error *err)
+{
+	struct boot_config boot;
+	enum cc_tech tech;
+	int ret;
+
+	*planned = (struct planned){.config = config};
+	ret = config_validate(config, err);
+	if (ret < 0)
+		return ret;
+	ret = config_supported(config, err);
+	if (ret < 0)
+		return ret;
+
+	planned->plan = malloc(sizeof(*planned->plan));
+	if (!planned->plan)
+		return vmm_error_errno(err, -ENOMEM, "unable to allocate the load plan");
+	load_plan_init(planned->plan);
+	ret = cc_choose(config, NULL, &tech, err);
+	if (ret == 0)
+		ret = cc_setup_init(&planned->cc, config, tech, sys, err);
+	/* no huge pages: nothing runs in this memory, and it should not use up the host's */
+	mem_init(&planned->mem, sys, NULL, false);
+	if (ret == 0)
+		ret = mem_add_ram(&planned->mem, config->machine.memory, err);
+	if (ret == 0) {
+		machine_boot_config(config, planned->cc.config.tech, &boot);
+		ret = boot_load(&boot, &planned->mem, planned->plan, err);
+	}
+	if (ret < 0)
+		planned_free(planned);
+	return ret;
+}
+
+void planned_free(struct planned *planned)
+{
+	mem_destroy(&planned->mem);
+	free(planned->plan);
+	planned->plan = NULL;
+}
+
+int minivmm_plan(const struct minivmm_config *config, bool json, char **text, struct vmm_error *err)
+{
+	struct planned planned;
+	struct text out = {0};
+	int ret;
+
+	*text = NULL;
+	ret = planned_build(&planned, sys_host(), &config->config, err);
+	if (ret < 0)
+		return ret;
+	if (json)
+		planned_json(&planned, &out);
+	else
+		planned_text(&planned, &out);
+	planned_free(&planned);
+	return text_take(&out, text, err);
+}
+
+int minivmm_check(const struct minivmm_config *config, struct vmm_error *err)
+{
+	struct planned planned;
+	int ret;
+
+	ret = planned_build(&planned, sys_host(), &config->config, err);
+	if (ret < 0)
+		return ret;
+	ret = attest_read(&planned.cc, &config->config, sys_host(), err);
+	if (ret == 0)
+		ret = attest_expect(&planned.cc.config, planned.plan, &planned.mem, NULL, err);
+	planned_free(&planned);
+	return ret;
+}
