@@ -26,11 +26,16 @@ test_memory_mode_that_the_host_lacks() {
 }
 
 test_auto_is_snp_where_both_are() {
+	local pid launched
+
 	dialect flags0
 	cc_guest auto 1 "test=bytes"
-	minivmm run "$T/config.toml"
+	start run "$T/config.toml"
+	pid=$vmm
+	finish 120
 	expect_well bytes
-	dmesg | grep -q "softcc: snp vm pid=" || fail "no SNP VM was launched"
+	launched=$(dmesg | grep "softcc: .* vm pid=$pid launch measurement")
+	[[ $launched == *"softcc: snp vm"* ]] || fail "launched: $launched"
 	minivmm measure "$T/config.toml"
 	[ "$status" -ne 0 ] || fail "measured, although nobody knows for what"
 	expect_stderr "auto"

@@ -51,21 +51,21 @@ test_split_by_choice() {
 	each_type 8 0 0 split "memfd for shared and guest_memfd for private pages"
 }
 
-# Prints the reason for which a mode is refused.
-refused() { # refused TYPE WANTED
+# A mode is refused, for a reason that says so.
+refused() { # refused TYPE WANTED REASON
 	local status=0
 
 	"$GUESTS/../../tests/memory-check" "$1" "$2" > "$T/stdout" || status=$?
 	kernel 8 0
 	[ "$status" = 3 ] || fail "VM type $1, mode $2: status $status"
-	cat "$T/stdout"
+	expect_stdout "$3"
 }
 
 test_modes_that_cannot_be_had() {
 	kernel 8 1
-	refused 4 split | grep -q "this kernel converts in place"
+	refused 4 split "this kernel converts in place"
 	kernel 8 2
-	refused 5 in-place | grep -q "has no in-place conversion"
-	refused 4 shared | grep -q "a confidential VM needs private memory"
-	refused 0 in-place | grep -q "a plain VM has no private memory"
+	refused 5 in-place "has no in-place conversion"
+	refused 4 shared "a confidential VM needs private memory"
+	refused 0 in-place "a plain VM has no private memory"
 }
