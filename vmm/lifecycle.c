@@ -41,6 +41,7 @@ void machine_end(struct minivmm *vm, enum minivmm_end how, const char *fmt, ...)
 			if (vm->vcpu[i].started)
 				vcpu_kick(&vm->vcpu[i]);
 		raise_eventfd(vm->stop_fd);
+		io_threads_stop(&vm->io);
 		raise_eventfd(vm->end_fd);
 	}
 	pthread_mutex_unlock(&vm->end.lock);
@@ -110,10 +111,15 @@ static int start_threads(struct minivmm *vm, struct vmm_error *err)
 	const struct sys *sys = vm->sys;
 	int ret;
 
+	/* vCPUs ask the I/O threads for things, so these come first */
+	loop_expect_thread(&vm->loop);
 	ret = sys->ops->thread_start(sys->ctx, &vm->io_thread, io_main, vm);
 	if (ret < 0)
 		return vmm_error_errno(err, ret, "unable to start the I/O thread");
 	vm->io_started = true;
+	ret = io_threads_start(&vm->io, vm, err);
+	if (ret < 0)
+		return ret;
 	/* the boot CPU last: the others wait in KVM until it wakes them */
 	for (uint32_t i = vm->nvcpus; i-- > 0;) {
 		ret = vcpu_start(&vm->vcpu[i], err);
@@ -169,6 +175,7 @@ static void join_threads(struct minivmm *vm)
 	pthread_mutex_unlock(&vm->end.lock);
 	for (uint32_t i = 0; i < vm->nvcpus; i++)
 		vcpu_join(&vm->vcpu[i]);
+	io_threads_join(&vm->io, vm);
 	if (vm->io_started)
 		vm->sys->ops->thread_join(vm->sys->ctx, vm->io_thread);
 	vm->io_started = false;

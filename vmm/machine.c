@@ -7,6 +7,7 @@
 #include "vmm/config_api.h"
 #include "vmm/exit_tdx.h"
 #include "vmm/supported.h"
+#include "vmm/virtio/devices.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -61,6 +62,7 @@ void machine_boot_config(const struct vmm_config *config, enum cc_tech tech,
 				.serial_irq = tech == CC_TDX ? 0 : PLATFORM_SERIAL_IRQ,
 			},
 	};
+	boot->platform.nvirtio = virtio_places(config, boot->platform.virtio);
 }
 
 static int choose_memory_mode(struct minivmm *vm, struct vmm_error *err)
@@ -109,6 +111,8 @@ static int build(struct minivmm *vm, struct vmm_error *err)
 	if (ret == 0)
 		ret = cc_choose(vm->config, &vm->kvm, &tech, err);
 	if (ret == 0)
+		ret = virtio_check(vm->config, tech, err);
+	if (ret == 0)
 		ret = cc_setup_init(&vm->cc, vm->config, tech, vm->sys, err);
 	if (ret == 0)
 		ret = attest_read(&vm->cc, vm->config, vm->sys, err);
@@ -137,10 +141,11 @@ static int build(struct minivmm *vm, struct vmm_error *err)
 	load_plan_init(vm->plan);
 	machine_mark(vm, MINIVMM_MARK_MEMORY_READY);
 
-	ret = loop_init(&vm->loop, err);
-	if (ret < 0)
-		return ret;
-	ret = lifecycle_init(vm, err);
+	ret = loop_init(&vm->loop, vm->sys, err);
+	if (ret == 0)
+		ret = io_threads_init(&vm->io, vm, vm->config->machine.io_threads, err);
+	if (ret == 0)
+		ret = lifecycle_init(vm, err);
 	if (ret == 0)
 		ret = tdx_calls_init(vm, err);
 	if (ret < 0)
@@ -171,7 +176,7 @@ int machine_create(struct minivmm **out, const struct vmm_config *config, const 
 		vm->log = *log;
 	vm->kvm.h = vm->kvm_vm.h = (struct kvm_fd){.sys = sys, .fd = -1};
 	vm->mem.sys = sys;
-	vm->loop.epoll_fd = vm->end_fd = vm->stop_fd = -1;
+	vm->loop.epoll_fd = vm->end_fd = vm->stop_fd = vm->io.stop_fd = -1;
 	pthread_mutex_init(&vm->end.lock, NULL);
 
 	ret = build(vm, err);
@@ -278,6 +283,7 @@ void minivmm_destroy(struct minivmm *vm)
 	platform_destroy(vm->platform);
 	tdx_calls_destroy(vm);
 	lifecycle_destroy(vm);
+	io_threads_destroy(&vm->io, vm);
 	loop_destroy(&vm->loop);
 	for (uint32_t i = 0; i < vm->nvcpus; i++)
 		vcpu_destroy(&vm->vcpu[i]);

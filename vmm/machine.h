@@ -23,6 +23,7 @@
 #include "vmm/bus.h"
 #include "vmm/cc_setup.h"
 #include "vmm/config/config.h"
+#include "vmm/io_threads.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/loop.h"
 #include "vmm/minivmm.h"
@@ -68,7 +69,8 @@ struct minivmm {
 
 	struct bus pio;	 /* I/O ports */
 	struct bus mmio; /* device memory */
-	struct loop loop;
+	struct loop loop; /* of the first I/O thread */
+	struct io_threads io;
 	struct quote_service *quote;   /* tdx with a quoting service, else NULL */
 	_Atomic uint64_t tdx_notify;   /* see exit_tdx.c */
 	_Atomic unsigned int refusals; /* of requests to convert pages, see exit_cc.c */

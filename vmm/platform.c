@@ -9,6 +9,7 @@
 #include "vmm/dev/pvpanic.h"
 #include "vmm/dev/serial.h"
 #include "vmm/machine.h"
+#include "vmm/virtio/devices.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,6 +24,8 @@ struct platform {
 	struct cmos cmos;
 	struct boot_mark boot_mark;
 	struct debug_console debug_console;
+	struct virtio_host virtio_host;
+	struct virtio_set virtio;
 };
 
 /* --- what devices tell the machine ------------------------------------------------------------ */
@@ -135,6 +138,22 @@ static int add_to_bus(struct platform *p, struct vmm_error *err)
 	return 0;
 }
 
+static int add_virtio(struct platform *p, struct vmm_error *err)
+{
+	struct minivmm *vm = p->vm;
+
+	p->virtio_host = (struct virtio_host){
+		.sys = vm->sys,
+		.kvm_vm = &vm->kvm_vm,
+		.mem = &vm->mem,
+		.log = &vm->log,
+		.confidential = vm->cc.config.tech != CC_NONE,
+		.loops = vm->io.loops,
+		.nloops = vm->io.nloops,
+	};
+	return virtio_create_all(&p->virtio, vm->config, &p->virtio_host, &vm->mmio, err);
+}
+
 int platform_create(struct platform **out, struct minivmm *vm, struct vmm_error *err)
 {
 	struct platform *p = calloc(1, sizeof(*p));
@@ -152,6 +171,8 @@ int platform_create(struct platform **out, struct minivmm *vm, struct vmm_error 
 	ret = add_to_bus(p, err);
 	if (ret == 0)
 		ret = console_start(&p->console, &p->serial, &vm->loop, err);
+	if (ret == 0)
+		ret = add_virtio(p, err);
 	if (ret < 0) {
 		platform_destroy(p);
 		return ret;
@@ -174,6 +195,7 @@ void platform_destroy(struct platform *p)
 {
 	if (!p)
 		return;
+	virtio_destroy_all(&p->virtio);
 	console_close(&p->console);
 	serial_destroy(&p->serial);
 	i8042_destroy(&p->i8042);

@@ -5,6 +5,7 @@
 #include "vmm/machine.h"
 #include "vmm/report.h"
 #include "vmm/supported.h"
+#include "vmm/virtio/devices.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,6 +30,8 @@ int planned_build(struct planned *planned, const struct sys *sys, const struct v
 		return vmm_error_errno(err, -ENOMEM, "unable to allocate the load plan");
 	load_plan_init(planned->plan);
 	ret = cc_choose(config, NULL, &tech, err);
+	if (ret == 0)
+		ret = virtio_check(config, tech, err);
 	if (ret == 0)
 		ret = cc_setup_init(&planned->cc, config, tech, sys, err);
 	/* no huge pages: nothing runs in this memory, and it should not use up the host's */

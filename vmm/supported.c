@@ -16,7 +16,6 @@ int config_supported(const struct vmm_config *config, struct vmm_error *err)
 		{config->ndisks > 0, "disk", "disks"},
 		{config->nnets > 0, "net", "network interfaces"},
 		{config->vsock.present, "vsock", "vsock devices"},
-		{config->rng.present, "rng", "random number devices"},
 		{config->control.socket != NULL, "control.socket", "control sockets"},
 	};
 

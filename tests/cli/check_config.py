@@ -39,7 +39,6 @@ class Config(Case):
         for text, key in (("[[disk]]\npath = 'kernel'\n", "disk"),
                           ("[[net]]\ntap = 'tap0'\n", "net"),
                           ("[vsock]\ncid = 3\npath = 'v.sock'\n", "vsock"),
-                          ("[rng]\nsource = '/dev/urandom'\n", "rng"),
                           ("[control]\nsocket = 'c.sock'\n", "control.socket")):
             self.file("vm.toml", text + "[boot]\nkernel = 'kernel'\n")
             for command in ("run", "check", "plan"):

@@ -60,7 +60,7 @@ static void start(const char *what)
 	struct vmm_error err = {0};
 	sigset_t all, old;
 
-	ck_assert_int_eq(loop_init(&loop, NULL), 0);
+	ck_assert_int_eq(loop_init(&loop, sys_host(), NULL), 0);
 	ck_assert_msg(console_open(&console, what, on_quit, &quits, &err) == 0, "%s", err.text);
 	sink = console_sink(&console);
 	serial_init(&serial, &irq, &sink);

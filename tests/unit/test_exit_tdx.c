@@ -206,7 +206,7 @@ static void create_client(void)
 {
 	ck_assert_int_eq(config_set(&config, "tdx.quote-socket", "\"/nowhere/at/all\"", &err), 0);
 	machine.cc.config.tech = CC_TDX;
-	ck_assert_int_eq(loop_init(&machine.loop, &err), 0);
+	ck_assert_int_eq(loop_init(&machine.loop, sys_host(), &err), 0);
 	ck_assert_int_eq(tdx_calls_init(&machine, &err), 0);
 	ck_assert_ptr_nonnull(machine.quote);
 }

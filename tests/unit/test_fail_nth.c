@@ -8,14 +8,24 @@
 #include "tests/unit/machine_fixture.h"
 
 #include <errno.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_mmio.h>
 #include <time.h>
 
-/* A guest that uses the serial port with interrupts, sets its boot mark and powers off. */
+#define VIRTIO(reg) (LAYOUT_VIRTIO_BASE + (reg))
+
+/* A guest that uses the serial port with interrupts, looks at its virtio device, sets its boot mark
+ * and powers off. */
 static const struct model_step guest[] = {
 	OUT(UART_IER, 1, 2),
 	IN_ANY(PLATFORM_SERIAL_PORT + 2, 1),
 	OUT(PLATFORM_SERIAL_PORT, 1, '!'),
 	IN(UART_LSR, 1, 0x60),
+	LOAD(VIRTIO(VIRTIO_MMIO_DEVICE_ID), 4, VIRTIO_ID_RNG),
+	STORE(VIRTIO(VIRTIO_MMIO_STATUS), 4, 0),
+	STORE(VIRTIO(VIRTIO_MMIO_STATUS), 4, VIRTIO_CONFIG_S_ACKNOWLEDGE),
+	LOAD(VIRTIO(VIRTIO_MMIO_STATUS), 4, VIRTIO_CONFIG_S_ACKNOWLEDGE),
 	OUT(BOOT_MARK_PORT, 1, 1),
 	POWER_OFF,
 };
@@ -108,6 +118,8 @@ static bool fail_call(const char *vcpus, bool old_host, unsigned long n, int cod
 	model_script(m, 0, 0, guest, ARRAY_SIZE(guest));
 	model_fail_at(m, n, code);
 	machine_setup(&t, m, vcpus);
+	ck_assert_int_eq(config_set(&t.config, "rng.source", "\"/dev/urandom\"", NULL), 0);
+	ck_assert_int_eq(config_set(&t.config, "machine.io-threads", "2", NULL), 0);
 	ret = live(&t, text);
 	machine_teardown(&t);
 
@@ -160,6 +172,8 @@ START_TEST(each_call_of_a_launch_of_four_vcpus_may_fail)
 	unsigned long calls;
 
 	machine_setup(&t, m, "4");
+	ck_assert_int_eq(config_set(&t.config, "rng.source", "\"/dev/urandom\"", NULL), 0);
+	ck_assert_int_eq(config_set(&t.config, "machine.io-threads", "2", NULL), 0);
 	ck_assert_int_eq(machine_create(&t.vm, &t.config, model_sys(m), NULL, &t.err), 0);
 	ck_assert_int_eq(minivmm_load(t.vm, &t.err), 0);
 	ck_assert_int_eq(minivmm_launch(t.vm, &t.err), 0);

@@ -49,7 +49,7 @@ START_TEST(a_ready_source_is_called_until_the_loop_is_stopped)
 	struct loop loop;
 	struct counter c;
 
-	ck_assert_int_eq(loop_init(&loop, NULL), 0);
+	ck_assert_int_eq(loop_init(&loop, sys_host(), NULL), 0);
 	ck_assert(fcntl(loop.epoll_fd, F_GETFD) & FD_CLOEXEC);
 	c = counter(&loop, 3);
 	ck_assert_int_eq(loop_add(&loop, &c.source, EPOLLIN, NULL), 0);
@@ -67,7 +67,7 @@ START_TEST(a_source_removed_by_another_is_not_called)
 	struct loop loop;
 	struct counter a, b;
 
-	ck_assert_int_eq(loop_init(&loop, NULL), 0);
+	ck_assert_int_eq(loop_init(&loop, sys_host(), NULL), 0);
 	a = counter(&loop, 2);
 	b = counter(&loop, 0);
 	/* both are ready; whichever comes first removes the other */
@@ -89,7 +89,7 @@ START_TEST(no_ready_source_starves_another)
 	struct loop loop;
 	struct counter busy, other;
 
-	ck_assert_int_eq(loop_init(&loop, NULL), 0);
+	ck_assert_int_eq(loop_init(&loop, sys_host(), NULL), 0);
 	busy = counter(&loop, 1000); /* always ready */
 	other = counter(&loop, 5);
 	ck_assert_int_eq(loop_add(&loop, &busy.source, EPOLLIN, NULL), 0);
@@ -108,7 +108,7 @@ START_TEST(modified_events_take_effect)
 	struct loop loop;
 	struct counter quiet, c;
 
-	ck_assert_int_eq(loop_init(&loop, NULL), 0);
+	ck_assert_int_eq(loop_init(&loop, sys_host(), NULL), 0);
 	quiet = counter(&loop, 1);
 	c = counter(&loop, 10);
 	ck_assert_int_eq(loop_add(&loop, &quiet.source, EPOLLIN, NULL), 0);
@@ -130,7 +130,7 @@ START_TEST(a_descriptor_that_cannot_be_watched_is_an_error_with_a_sentence)
 	struct loop_source source = {.fd = -1};
 	struct loop loop;
 
-	ck_assert_int_eq(loop_init(&loop, NULL), 0);
+	ck_assert_int_eq(loop_init(&loop, sys_host(), NULL), 0);
 	ck_assert_int_eq(loop_add(&loop, &source, EPOLLIN, &err), -EBADF);
 	ck_assert_int_eq(err.code, -EBADF);
 	ck_assert_int_ne(err.text[0], '\0');

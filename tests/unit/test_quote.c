@@ -81,7 +81,7 @@ static void start_client(unsigned int limit_ms)
 	start_as(&dialects[FIRST_INPLACE + 1], KVM_X86_SW_PROTECTED_VM);
 	add(0, MIB(4));
 	ck_assert_int_eq(quote_address_parse(&address, path, &err), 0);
-	ck_assert_int_eq(loop_init(&loop, &err), 0);
+	ck_assert_int_eq(loop_init(&loop, sys_host(), &err), 0);
 	stop_source = (struct loop_source){.ready = on_stop, .fd = eventfd(0, EFD_CLOEXEC)};
 	ck_assert_int_eq(loop_add(&loop, &stop_source, EPOLLIN, &err), 0);
 	ck_assert_int_eq(quote_create(&service, &address, model_sys(m), &loop, &mem, &quiet,
@@ -775,7 +775,7 @@ START_TEST(a_failure_to_start_leaves_nothing)
 
 	start_as(&dialects[FIRST_INPLACE], KVM_X86_SW_PROTECTED_VM);
 	ck_assert_int_eq(quote_address_parse(&address, path, &err), 0);
-	ck_assert_int_eq(loop_init(&loop, &err), 0);
+	ck_assert_int_eq(loop_init(&loop, sys_host(), &err), 0);
 	model_answer(m, "eventfd", -EMFILE);
 	ck_assert_int_eq(quote_create(&service, &address, model_sys(m), &loop, &mem, &quiet,
 				      on_done, &loop, &err),

@@ -48,6 +48,7 @@ struct config_machine {
 	bool hugepages;
 	enum config_on_reboot on_reboot;
 	uint32_t grace; /* seconds, at most a day */
+	uint32_t io_threads; /* 1..16 */
 };
 
 struct config_boot {

@@ -96,6 +96,13 @@ static const struct schema_key machine_keys[] = {
 	 .offset = offsetof(struct config_machine, grace),
 	 .max = 86400,
 	 .number = 10},
+	{.name = "io-threads",
+	 .help = "threads for the work of virtio devices, which take turns among them",
+	 .type = SCHEMA_NUMBER,
+	 .offset = offsetof(struct config_machine, io_threads),
+	 .min = 1,
+	 .max = 16,
+	 .number = 1},
 };
 
 static const struct schema_key boot_keys[] = {

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+/* The device that gives random bytes. */
+#include "vmm/virtio/rng.h"
+
+#include "tests/unit/boot_files.h"
+#include "tests/unit/virtio_driver.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static struct world world;
+static struct driver d;
+static struct vmm_error err;
+
+static void start(const char *source)
+{
+	struct virtio_device *dev;
+
+	ck_assert_msg(virtio_rng_create(&dev, &world.host, source, &err) == 0, "%s", err.text);
+	driver_attach(&d, &world, dev);
+	driver_start(&d, 1ULL << VIRTIO_RING_F_INDIRECT_DESC, 16);
+}
+
+static void setup(void)
+{
+	world_setup(&world, false);
+}
+
+static void teardown(void)
+{
+	world_teardown(&world);
+}
+
+START_TEST(requests_are_filled)
+{
+	struct driver_buf buf = {0, 64, true};
+	uint8_t a[64], b[64] = {0};
+	uint32_t head, len;
+
+	start("/dev/urandom");
+	ck_assert_uint_eq(driver_read(&d, VIRTIO_MMIO_DEVICE_ID), 4);
+	buf.gpa = driver_alloc(&d, 64);
+	for (int i = 0; i < 10; i++) {
+		driver_add(&d, 0, &buf, 1);
+		driver_kick(&d, 0);
+		ck_assert(driver_used(&d, 0, &head, &len));
+		ck_assert_uint_eq(len, 64);
+		driver_load(&d, buf.gpa, a, sizeof(a));
+		ck_assert_mem_ne(a, b, sizeof(a));
+		memcpy(b, a, sizeof(a));
+	}
+	driver_detach(&d);
+}
+END_TEST
+
+START_TEST(a_request_gets_4096_bytes_at_most)
+{
+	struct driver_buf buf[3];
+	uint32_t head, len;
+
+	start("/dev/urandom");
+	for (int i = 0; i < 3; i++)
+		buf[i] = (struct driver_buf){driver_alloc(&d, 2000), 2000, true};
+	driver_add_indirect(&d, 0, buf, 3);
+	driver_kick(&d, 0);
+	ck_assert(driver_used(&d, 0, &head, &len));
+	ck_assert_uint_eq(len, 4096);
+	driver_detach(&d);
+}
+END_TEST
+
+START_TEST(a_request_without_room_gets_nothing)
+{
+	struct driver_buf buf = {0, 64, false};
+	uint32_t head, len;
+
+	start("/dev/urandom");
+	buf.gpa = driver_alloc(&d, 64);
+	driver_add(&d, 0, &buf, 1);
+	driver_kick(&d, 0);
+	ck_assert(driver_used(&d, 0, &head, &len));
+	ck_assert_uint_eq(len, 0);
+	ck_assert_uint_eq(world.log_lines, 0);
+	driver_detach(&d);
+}
+END_TEST
+
+START_TEST(a_file_is_read_from_start_to_end)
+{
+	struct test_file file = file_make("first bytes, then more", 22);
+	struct driver_buf buf = {0, 12, true};
+	uint32_t head, len;
+	char got[12];
+
+	start(file.path);
+	buf.gpa = driver_alloc(&d, 64);
+	for (int i = 0; i < 3; i++) {
+		driver_add(&d, 0, &buf, 1);
+		driver_kick(&d, 0);
+		ck_assert(driver_used(&d, 0, &head, &len));
+		ck_assert_uint_eq(len, i == 0 ? 12 : i == 1 ? 10 : 0);
+		driver_load(&d, buf.gpa, got, sizeof(got));
+		ck_assert_mem_eq(got, i == 0 ? "first bytes," : " then more", 10);
+	}
+	ck_assert_ptr_nonnull(strstr(world.log_text, "end"));
+	driver_detach(&d);
+	file_free(&file);
+}
+END_TEST
+
+START_TEST(a_source_that_cannot_be_opened_is_named)
+{
+	struct virtio_device *dev;
+
+	ck_assert_int_eq(virtio_rng_create(&dev, &world.host, "/no/such/file", &err), -ENOENT);
+	ck_assert_ptr_null(dev);
+	ck_assert_ptr_nonnull(strstr(err.text, "rng.source"));
+	ck_assert_ptr_nonnull(strstr(err.text, "/no/such/file"));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("virtio_rng");
+	TCase *tc = tcase_create("rng");
+	SRunner *sr;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, requests_are_filled);
+	tcase_add_test(tc, a_request_gets_4096_bytes_at_most);
+	tcase_add_test(tc, a_request_without_room_gets_nothing);
+	tcase_add_test(tc, a_file_is_read_from_start_to_end);
+	tcase_add_test(tc, a_source_that_cannot_be_opened_is_named);
+	suite_add_tcase(s, tc);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

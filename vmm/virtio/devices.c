@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/virtio/devices.h"
+
+#include "vmm/base/bytes.h"
+#include "vmm/virtio/rng.h"
+
+#include <errno.h>
+
+/*
+ * Pins of the I/O APIC that no PC device's driver asks for (0 timer, 1 keyboard, 2 cascade, 4
+ * serial port, 8 clock, 9 SCI, 12 mouse, 13 FPU). Those of an 8259 come first: kernels without ACPI
+ * know no others.
+ */
+static const uint32_t gsis[VIRTIO_MAX_DEVICES] = {
+	5, 6, 7, 10, 11, 14, 15, 3, 16, 17, 18, 19, 20, 21, 22, 23,
+};
+
+/* --- the kinds of devices --------------------------------------------------------------------- */
+
+static size_t rng_count(const struct vmm_config *config)
+{
+	return config->rng.present;
+}
+
+static int rng_create(struct virtio_device **dev, struct virtio_host *host,
+		      const struct vmm_config *config, size_t index, struct vmm_error *err)
+{
+	(void)index;
+	return virtio_rng_create(dev, host, config->rng.source, err);
+}
+
+/* In the order of their places. `index` counts the devices of one kind. */
+static const struct {
+	size_t (*count)(const struct vmm_config *config);
+	int (*create)(struct virtio_device **dev, struct virtio_host *host,
+		      const struct vmm_config *config, size_t index, struct vmm_error *err);
+} kinds[] = {
+	{rng_count, rng_create},
+};
+
+/* --- all of them ------------------------------------------------------------------------------ */
+
+static size_t count_all(const struct vmm_config *config)
+{
+	size_t n = 0;
+
+	for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++)
+		n += kinds[kind].count(config);
+	return n;
+}
+
+static struct acpi_virtio place_of(size_t n)
+{
+	return (struct acpi_virtio){
+		.gpa = LAYOUT_VIRTIO_BASE + n * VIRTIO_WINDOW,
+		.gsi = gsis[n],
+	};
+}
+
+int virtio_check(const struct vmm_config *config, enum cc_tech tech, struct vmm_error *err)
+{
+	size_t n = count_all(config);
+
+	if (n > VIRTIO_MAX_DEVICES)
+		return vmm_error_set(err, -EINVAL,
+				     "%zu virtio devices are configured: there are interrupts for "
+				     "%d",
+				     n, VIRTIO_MAX_DEVICES);
+	/* KVM has no I/O APIC for a TD, and virtio-mmio knows no message signalled interrupts */
+	if (n > 0 && tech == CC_TDX)
+		return vmm_error_set(err, -ENOTSUP,
+				     "machine.cc = tdx: a TD cannot have virtio devices, since "
+				     "their interrupts need an I/O APIC, which KVM does not give "
+				     "to TDs");
+	return 0;
+}
+
+size_t virtio_places(const struct vmm_config *config, struct acpi_virtio place[VIRTIO_MAX_DEVICES])
+{
+	size_t n = count_all(config);
+
+	if (n > VIRTIO_MAX_DEVICES)
+		n = VIRTIO_MAX_DEVICES; /* refused by virtio_check() */
+	for (size_t i = 0; i < n; i++)
+		place[i] = place_of(i);
+	return n;
+}
+
+static int add(struct virtio_set *set, struct virtio_device *dev, struct bus *mmio,
+	       struct vmm_error *err)
+{
+	struct acpi_virtio place = place_of(set->n);
+	int ret;
+
+	set->dev[set->n++] = dev;
+	ret = virtio_connect(dev, place.gpa, place.gsi, err);
+	if (ret == 0)
+		ret = bus_add(mmio, place.gpa, VIRTIO_WINDOW, &dev->dev, err);
+	return ret;
+}
+
+int virtio_create_all(struct virtio_set *set, const struct vmm_config *config,
+		      struct virtio_host *host, struct bus *mmio, struct vmm_error *err)
+{
+	for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++) {
+		for (size_t i = 0; i < kinds[kind].count(config); i++) {
+			struct virtio_device *dev;
+			int ret = kinds[kind].create(&dev, host, config, i, err);
+
+			if (ret == 0)
+				ret = add(set, dev, mmio, err);
+			if (ret < 0)
+				return ret;
+		}
+	}
+	return 0;
+}
+
+void virtio_destroy_all(struct virtio_set *set)
+{
+	while (set->n > 0) {
+		struct virtio_device *dev = set->dev[--set->n];
+
+		if (dev->active && dev->ops->reset)
+			dev->ops->reset(dev);
+		dev->ops->destroy(dev);
+	}
+}

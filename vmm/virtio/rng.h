@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Random bytes (virtio 1.2, section 5.4), from [rng] source. */
+#ifndef VMM_VIRTIO_RNG_H
+#define VMM_VIRTIO_RNG_H
+
+#include "vmm/virtio/virtio.h"
+
+/* Opens `source`. On failure *dev is NULL. */
+int virtio_rng_create(struct virtio_device **dev, struct virtio_host *host, const char *source,
+		      struct vmm_error *err);
+
+#endif
