@@ -326,6 +326,24 @@ static int op_eventfd(void *ctx)
 	return ret;
 }
 
+static int op_timerfd(void *ctx)
+{
+	struct model *m = ctx;
+	unsigned long call;
+	int ret;
+
+	call = model_begin(m, "timerfd", &ret);
+	if (!call)
+		return ret;
+	ret = real()->timerfd(NULL);
+	if (ret < 0)
+		return ret;
+	model_lock(m);
+	enter(m, call, ret, MODEL_FILE, "timerfd");
+	model_unlock(m);
+	return ret;
+}
+
 static int op_thread_start(void *ctx, pthread_t *thread, void *(*fn)(void *), void *arg)
 {
 	struct model *m = ctx;
@@ -373,6 +391,7 @@ const struct sys_ops model_ops = {
 	.munmap = op_munmap,
 	.madvise = op_madvise,
 	.eventfd = op_eventfd,
+	.timerfd = op_timerfd,
 	.thread_start = op_thread_start,
 	.thread_join = op_thread_join,
 };

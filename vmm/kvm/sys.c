@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 /* vCPU and I/O threads call little; a small stack keeps a fleet's address spaces readable */
@@ -154,6 +156,12 @@ static int host_eventfd(void *ctx)
 	return result(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
 }
 
+static int host_timerfd(void *ctx)
+{
+	(void)ctx;
+	return result(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+}
+
 static int host_thread_start(void *ctx, pthread_t *thread, void *(*fn)(void *), void *arg)
 {
 	pthread_attr_t attr;
@@ -194,6 +202,7 @@ const struct sys *sys_host(void)
 		.munmap = host_munmap,
 		.madvise = host_madvise,
 		.eventfd = host_eventfd,
+		.timerfd = host_timerfd,
 		.thread_start = host_thread_start,
 		.thread_join = host_thread_join,
 	};

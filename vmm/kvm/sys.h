@@ -49,6 +49,8 @@ struct sys_ops {
 
 	/* non-blocking, close-on-exec */
 	int (*eventfd)(void *ctx);
+	/* the same; of CLOCK_MONOTONIC */
+	int (*timerfd)(void *ctx);
 	int (*thread_start)(void *ctx, pthread_t *thread, void *(*fn)(void *), void *arg);
 	int (*thread_join)(void *ctx, pthread_t thread);
 };
