@@ -80,7 +80,7 @@ int snp_certs_open(struct snp_certs *certs, const struct sys *sys, const char *p
 		*certs = (struct snp_certs){0};
 		return ret;
 	}
-	ret = sys->ops->lock_shared(sys->ctx, certs->file.fd);
+	ret = sys->ops->lock(sys->ctx, certs->file.fd, false);
 	if (ret < 0)
 		vmm_error_errno(err, ret, "unable to lock %s for reading", path);
 	if (ret == 0)

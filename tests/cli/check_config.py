@@ -36,8 +36,7 @@ class Config(Case):
 
     def test_parts_that_this_version_lacks(self):
         self.file("kernel", elf_kernel())
-        for text, key in (("[[disk]]\npath = 'kernel'\n", "disk"),
-                          ("[[net]]\ntap = 'tap0'\n", "net"),
+        for text, key in (("[[net]]\ntap = 'tap0'\n", "net"),
                           ("[vsock]\ncid = 3\npath = 'v.sock'\n", "vsock"),
                           ("[control]\nsocket = 'c.sock'\n", "control.socket")):
             self.file("vm.toml", text + "[boot]\nkernel = 'kernel'\n")
@@ -45,6 +44,20 @@ class Config(Case):
                 _, _, err = self.expect([command, "vm.toml"], 1, "")
                 self.assertRegex(err, rf"^minivmm: {key}: this version of minivmm has no "
                                  r"[^\n]+ yet\n$")
+
+    def test_disks_are_looked_at(self):
+        self.file("kernel", elf_kernel())
+        self.file("small", b"x" * 511)
+        self.file("image", b"x" * 1024)
+        for path, says in (("missing", "disk[0].path: unable to open"),
+                           ("small", "smaller than a sector"),
+                           (".", "EISDIR")):
+            self.file("vm.toml", f"[boot]\nkernel = 'kernel'\n[[disk]]\npath = '{path}'\n")
+            _, _, err = self.expect(["check", "vm.toml"], 1, "")
+            self.assertRegex(err, r"^minivmm: disk\[0\]\.path: [^\n]+\n$")
+            self.assertIn(says, err)
+        self.file("vm.toml", "[boot]\nkernel = 'kernel'\n[[disk]]\npath = 'image'\n")
+        self.expect(["check", "vm.toml"], 0)
 
     def test_measure_where_nothing_is_measured(self):
         self.file("kernel", elf_kernel())

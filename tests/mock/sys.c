@@ -104,14 +104,14 @@ static int op_file_size(void *ctx, int fd, uint64_t *size)
 	return real()->file_size(NULL, fd, size);
 }
 
-static int op_lock_shared(void *ctx, int fd)
+static int op_lock(void *ctx, int fd, bool exclusive)
 {
 	int ret;
 
-	known(ctx, fd, "lock_shared");
-	if (!model_begin(ctx, "lock_shared", &ret))
+	known(ctx, fd, "lock");
+	if (!model_begin(ctx, "lock", &ret))
 		return ret;
-	return real()->lock_shared(NULL, fd);
+	return real()->lock(NULL, fd, exclusive);
 }
 
 static ssize_t op_pread(void *ctx, int fd, void *buf, size_t len, uint64_t offset)
@@ -124,6 +124,42 @@ static ssize_t op_pread(void *ctx, int fd, void *buf, size_t len, uint64_t offse
 	if (!model_begin(ctx, "pread", &ret))
 		return ret;
 	return real()->pread(NULL, fd, buf, len, offset);
+}
+
+static ssize_t op_preadv(void *ctx, int fd, const struct iovec *iov, unsigned int n,
+			 uint64_t offset, int flags)
+{
+	struct model_fd f = known(ctx, fd, "preadv");
+	int ret;
+
+	if (f.object)
+		model_foul("preadv on %s", f.name);
+	if (!model_begin(ctx, "preadv", &ret))
+		return ret;
+	return real()->preadv(NULL, fd, iov, n, offset, flags);
+}
+
+static ssize_t op_pwritev(void *ctx, int fd, const struct iovec *iov, unsigned int n,
+			  uint64_t offset, int flags)
+{
+	struct model_fd f = known(ctx, fd, "pwritev");
+	int ret;
+
+	if (f.object)
+		model_foul("pwritev on %s", f.name);
+	if (!model_begin(ctx, "pwritev", &ret))
+		return ret;
+	return real()->pwritev(NULL, fd, iov, n, offset, flags);
+}
+
+static int op_fdatasync(void *ctx, int fd)
+{
+	int ret;
+
+	known(ctx, fd, "fdatasync");
+	if (!model_begin(ctx, "fdatasync", &ret))
+		return ret;
+	return real()->fdatasync(NULL, fd);
 }
 
 static ssize_t op_copy(void *ctx, int from, uint64_t from_offset, int to, uint64_t to_offset,
@@ -160,11 +196,15 @@ static int op_ioctl(void *ctx, int fd, unsigned long request, void *arg)
 {
 	struct model *m = ctx;
 	struct model_fd f = known(m, fd, "ioctl");
-	const struct model_request *r = find_request(&f, request);
-	const char *name = r->name;
+	const struct model_request *r;
+	const char *name;
 	unsigned long call;
 	int ret;
 
+	if (f.kind == MODEL_FILE)
+		return model_begin(m, "ioctl", &ret) ? real()->ioctl(NULL, fd, request, arg) : ret;
+	r = find_request(&f, request);
+	name = r->name;
 	if (request == KVM_MEMORY_ENCRYPT_OP)
 		name = model_cc_name(&f, arg);
 	call = model_begin(m, name, &ret);
@@ -265,7 +305,7 @@ static int op_mmap(void *ctx, void **addr, size_t len, int prot, int flags, int 
 
 	if (!(flags & MAP_ANONYMOUS))
 		f = known(m, fd, "mmap");
-	call = model_begin(m, "mmap", &ret);
+	call = model_begin(m, strcmp(f.name, "io_uring") == 0 ? "mmap io_uring" : "mmap", &ret);
 	if (!call)
 		return ret;
 	model_lock(m);
@@ -306,6 +346,35 @@ static int op_madvise(void *ctx, void *addr, size_t len, int advice)
 	if (!model_begin(ctx, "madvise", &ret))
 		return ret;
 	return real()->madvise(NULL, addr, len, advice);
+}
+
+static int op_uring_setup(void *ctx, unsigned int entries, struct io_uring_params *params)
+{
+	struct model *m = ctx;
+	unsigned long call;
+	int ret;
+
+	call = model_begin(m, "uring_setup", &ret);
+	if (!call)
+		return ret;
+	ret = real()->uring_setup(NULL, entries, params);
+	if (ret < 0)
+		return ret;
+	model_lock(m);
+	enter(m, call, ret, MODEL_FILE, "io_uring");
+	model_unlock(m);
+	return ret;
+}
+
+static int op_uring_enter(void *ctx, int fd, unsigned int submit, unsigned int complete,
+			  unsigned int flags)
+{
+	int ret;
+
+	known(ctx, fd, "uring_enter");
+	if (!model_begin(ctx, "uring_enter", &ret))
+		return ret;
+	return real()->uring_enter(NULL, fd, submit, complete, flags);
 }
 
 static int op_eventfd(void *ctx)
@@ -380,8 +449,11 @@ const struct sys_ops model_ops = {
 	.close = op_close,
 	.cloexec = op_cloexec,
 	.file_size = op_file_size,
-	.lock_shared = op_lock_shared,
+	.lock = op_lock,
 	.pread = op_pread,
+	.preadv = op_preadv,
+	.pwritev = op_pwritev,
+	.fdatasync = op_fdatasync,
 	.copy = op_copy,
 	.ioctl = op_ioctl,
 	.memfd = op_memfd,
@@ -390,6 +462,8 @@ const struct sys_ops model_ops = {
 	.mmap = op_mmap,
 	.munmap = op_munmap,
 	.madvise = op_madvise,
+	.uring_setup = op_uring_setup,
+	.uring_enter = op_uring_enter,
 	.eventfd = op_eventfd,
 	.timerfd = op_timerfd,
 	.thread_start = op_thread_start,

@@ -47,7 +47,28 @@ static const struct {
 	{"KVM_CREATE_VM", EINTR, "tried again"},
 	{"KVM_RUN", EINTR, "entered again"},
 	{"KVM_RUN", EAGAIN, "entered again"},
+	{"uring_setup", 0, "a disk's thread then waits itself"},
+	{"mmap io_uring", 0, "the same"},
 };
+
+/* Devices of all kinds that need nothing on the host. `image` is the disk's. */
+static void add_devices(struct vmm_config *config, const struct test_file *image)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "\"%s\"", image->path);
+	ck_assert_int_eq(config_set(config, "rng.source", "\"/dev/urandom\"", NULL), 0);
+	ck_assert_int_eq(config_set(config, "disk[0].path", path, NULL), 0);
+	ck_assert_int_eq(config_set(config, "disk[0].iops", "100", NULL), 0);
+	ck_assert_int_eq(config_set(config, "machine.io-threads", "2", NULL), 0);
+}
+
+static struct test_file make_image(void)
+{
+	static const uint8_t bytes[4096];
+
+	return file_make(bytes, sizeof(bytes));
+}
 
 static bool is_optional(const char *call, int code)
 {
@@ -106,6 +127,7 @@ static bool threads_come_down_to(size_t expected)
 static bool fail_call(const char *vcpus, bool old_host, unsigned long n, int code)
 {
 	size_t fds = count_entries("/proc/self/fd"), threads = count_entries("/proc/self/task");
+	struct test_file image = make_image();
 	struct model *m = model_new();
 	char text[VMM_ERROR_TEXT];
 	struct machine t;
@@ -118,8 +140,7 @@ static bool fail_call(const char *vcpus, bool old_host, unsigned long n, int cod
 	model_script(m, 0, 0, guest, ARRAY_SIZE(guest));
 	model_fail_at(m, n, code);
 	machine_setup(&t, m, vcpus);
-	ck_assert_int_eq(config_set(&t.config, "rng.source", "\"/dev/urandom\"", NULL), 0);
-	ck_assert_int_eq(config_set(&t.config, "machine.io-threads", "2", NULL), 0);
+	add_devices(&t.config, &image);
 	ret = live(&t, text);
 	machine_teardown(&t);
 
@@ -137,6 +158,7 @@ static bool fail_call(const char *vcpus, bool old_host, unsigned long n, int cod
 			      strerrorname_np(code), strerrorname_np(-ret));
 	model_check_clean(m);
 	model_free(m);
+	file_free(&image);
 	ck_assert_msg(count_entries("/proc/self/fd") == fds, "call %lu (%s): descriptors leak", n,
 		      call);
 	ck_assert_msg(threads_come_down_to(threads), "call %lu (%s): threads leak", n, call);
@@ -167,19 +189,20 @@ END_TEST
 /* Three more vCPUs, up to the start of their threads: from there on the order is chance. */
 START_TEST(each_call_of_a_launch_of_four_vcpus_may_fail)
 {
+	struct test_file image = make_image();
 	struct model *m = model_new();
 	struct machine t;
 	unsigned long calls;
 
 	machine_setup(&t, m, "4");
-	ck_assert_int_eq(config_set(&t.config, "rng.source", "\"/dev/urandom\"", NULL), 0);
-	ck_assert_int_eq(config_set(&t.config, "machine.io-threads", "2", NULL), 0);
+	add_devices(&t.config, &image);
 	ck_assert_int_eq(machine_create(&t.vm, &t.config, model_sys(m), NULL, &t.err), 0);
 	ck_assert_int_eq(minivmm_load(t.vm, &t.err), 0);
 	ck_assert_int_eq(minivmm_launch(t.vm, &t.err), 0);
 	calls = model_calls(m);
 	machine_teardown(&t);
 	model_free(m);
+	file_free(&image);
 	for (unsigned long n = 1; n <= calls; n++)
 		ck_assert(fail_call("4", false, n, errnos[_i]));
 }

@@ -321,7 +321,7 @@ START_TEST(a_failed_request_leaves_no_lock)
 	put_table(8192);
 	ck_assert_uint_eq(ask(BUFFER, 1), ENOSPC);
 	ck_assert_uint_eq(ask(MIB(4), 2), EIO);
-	model_answer(m, "lock_shared", -ENOLCK);
+	model_answer(m, "lock", -ENOLCK);
 	ck_assert_uint_eq(ask(BUFFER, 2), EIO);
 	ck_assert_int_eq(lock_for_writing(fd), 0);
 	close(fd);

@@ -47,7 +47,7 @@ struct config_machine {
 	enum config_memory_mode memory_mode;
 	bool hugepages;
 	enum config_on_reboot on_reboot;
-	uint32_t grace; /* seconds, at most a day */
+	uint32_t grace;	     /* seconds, at most a day */
 	uint32_t io_threads; /* 1..16 */
 };
 
@@ -66,7 +66,7 @@ struct config_snp {
 	bool have_vcpu_type; /* which of the two it came from */
 	bool have_vcpu_sig;
 	uint64_t guest_features; /* SEV_FEATURES, default 1 */
-	uint32_t cbit;           /* position of the C-bit; 0: none. Default 51 */
+	uint32_t cbit;		 /* position of the C-bit; 0: none. Default 51 */
 	uint8_t host_data[32];	 /* from host-data (hex) */
 	bool have_host_data;
 	char *host_data_file;
@@ -92,6 +92,11 @@ struct config_serial {
 struct config_disk {
 	char *path;
 	bool readonly;
+	bool direct;	    /* past the host's page cache */
+	uint32_t queues;    /* 1..16 */
+	char *serial;	    /* 1..20 bytes */
+	uint64_t bandwidth; /* bytes per second; 0: no limit */
+	uint32_t iops;	    /* requests per second; 0: no limit */
 };
 
 struct config_net {

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,9 +57,9 @@ static int host_file_size(void *ctx, int fd, uint64_t *size)
 	return 0;
 }
 
-static int host_lock_shared(void *ctx, int fd)
+static int host_lock(void *ctx, int fd, bool exclusive)
 {
-	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+	struct flock lock = {.l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
 	int ret = fcntl(fd, F_OFD_SETLK, &lock);
 
 	(void)ctx;
@@ -78,6 +79,40 @@ static ssize_t host_pread(void *ctx, int fd, void *buf, size_t len, uint64_t off
 		n = pread(fd, buf, len, (off_t)offset);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
+}
+
+static ssize_t host_preadv(void *ctx, int fd, const struct iovec *iov, unsigned int n,
+			   uint64_t offset, int flags)
+{
+	ssize_t ret;
+
+	(void)ctx;
+	if (offset > INT64_MAX)
+		return -EINVAL;
+	do
+		ret = preadv2(fd, iov, (int)n, (off_t)offset, flags);
+	while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : ret;
+}
+
+static ssize_t host_pwritev(void *ctx, int fd, const struct iovec *iov, unsigned int n,
+			    uint64_t offset, int flags)
+{
+	ssize_t ret;
+
+	(void)ctx;
+	if (offset > INT64_MAX)
+		return -EINVAL;
+	do
+		ret = pwritev2(fd, iov, (int)n, (off_t)offset, flags);
+	while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : ret;
+}
+
+static int host_fdatasync(void *ctx, int fd)
+{
+	(void)ctx;
+	return result(fdatasync(fd));
 }
 
 static ssize_t host_copy(void *ctx, int from, uint64_t from_offset, int to, uint64_t to_offset,
@@ -150,6 +185,19 @@ static int host_madvise(void *ctx, void *addr, size_t len, int advice)
 	return result(madvise(addr, len, advice));
 }
 
+static int host_uring_setup(void *ctx, unsigned int entries, struct io_uring_params *params)
+{
+	(void)ctx;
+	return result((int)syscall(SYS_io_uring_setup, entries, params));
+}
+
+static int host_uring_enter(void *ctx, int fd, unsigned int submit, unsigned int complete,
+			    unsigned int flags)
+{
+	(void)ctx;
+	return result((int)syscall(SYS_io_uring_enter, fd, submit, complete, flags, NULL, 0));
+}
+
 static int host_eventfd(void *ctx)
 {
 	(void)ctx;
@@ -191,8 +239,11 @@ const struct sys *sys_host(void)
 		.close = host_close,
 		.cloexec = host_cloexec,
 		.file_size = host_file_size,
-		.lock_shared = host_lock_shared,
+		.lock = host_lock,
 		.pread = host_pread,
+		.preadv = host_preadv,
+		.pwritev = host_pwritev,
+		.fdatasync = host_fdatasync,
 		.copy = host_copy,
 		.ioctl = host_ioctl,
 		.memfd = host_memfd,
@@ -201,6 +252,8 @@ const struct sys *sys_host(void)
 		.mmap = host_mmap,
 		.munmap = host_munmap,
 		.madvise = host_madvise,
+		.uring_setup = host_uring_setup,
+		.uring_enter = host_uring_enter,
 		.eventfd = host_eventfd,
 		.timerfd = host_timerfd,
 		.thread_start = host_thread_start,

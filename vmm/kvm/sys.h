@@ -11,9 +11,13 @@
 #define VMM_KVM_SYS_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
+
+struct io_uring_params; /* linux/io_uring.h */
 
 struct sys_ops {
 	/* descriptor; always opened close-on-exec */
@@ -23,11 +27,20 @@ struct sys_ops {
 	int (*cloexec)(void *ctx, int fd);
 	/* size of the regular file, block device or memfd behind fd */
 	int (*file_size)(void *ctx, int fd, uint64_t *size);
-	/* holds off whoever locks the file for writing (F_OFD_SETLK), until fd is closed; -EAGAIN
-	 * when somebody has done so already */
-	int (*lock_shared)(void *ctx, int fd);
+	/* locks the file until fd is closed (F_OFD_SETLK): an exclusive lock, for which fd is open
+	 * for writing, holds off everybody else's lock, a shared one exclusive locks; -EAGAIN when
+	 * somebody's lock is in the way */
+	int (*lock)(void *ctx, int fd, bool exclusive);
 	/* bytes read, 0 at the end of the file; restarted on EINTR */
 	ssize_t (*pread)(void *ctx, int fd, void *buf, size_t len, uint64_t offset);
+
+	/* bytes read or written, like pread; `flags` are RWF_* of preadv2(2). -EOPNOTSUPP: this
+	 * file cannot do that */
+	ssize_t (*preadv)(void *ctx, int fd, const struct iovec *iov, unsigned int n,
+			  uint64_t offset, int flags);
+	ssize_t (*pwritev)(void *ctx, int fd, const struct iovec *iov, unsigned int n,
+			   uint64_t offset, int flags);
+	int (*fdatasync)(void *ctx, int fd);
 
 	/* bytes copied from one file to another by the kernel, 0 at the end of the first; -EINVAL
 	 * when these files cannot be copied like that. Moves the second one's file position. NULL
@@ -46,6 +59,12 @@ struct sys_ops {
 		    uint64_t offset);
 	int (*munmap)(void *ctx, void *addr, size_t len);
 	int (*madvise)(void *ctx, void *addr, size_t len, int advice);
+
+	/* descriptor of an io_uring; -EPERM, -ENOSYS where there is none to be had */
+	int (*uring_setup)(void *ctx, unsigned int entries, struct io_uring_params *params);
+	/* requests taken; `flags` are IORING_ENTER_* */
+	int (*uring_enter)(void *ctx, int fd, unsigned int submit, unsigned int complete,
+			   unsigned int flags);
 
 	/* non-blocking, close-on-exec */
 	int (*eventfd)(void *ctx);

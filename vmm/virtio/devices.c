@@ -2,6 +2,7 @@
 #include "vmm/virtio/devices.h"
 
 #include "vmm/base/bytes.h"
+#include "vmm/virtio/blk.h"
 #include "vmm/virtio/rng.h"
 
 #include <errno.h>
@@ -29,6 +30,17 @@ static int rng_create(struct virtio_device **dev, struct virtio_host *host,
 	return virtio_rng_create(dev, host, config->rng.source, err);
 }
 
+static size_t disk_count(const struct vmm_config *config)
+{
+	return config->ndisks;
+}
+
+static int disk_create(struct virtio_device **dev, struct virtio_host *host,
+		       const struct vmm_config *config, size_t index, struct vmm_error *err)
+{
+	return virtio_blk_create(dev, host, &config->disk[index], index, err);
+}
+
 /* In the order of their places. `index` counts the devices of one kind. */
 static const struct {
 	size_t (*count)(const struct vmm_config *config);
@@ -36,6 +48,7 @@ static const struct {
 		      const struct vmm_config *config, size_t index, struct vmm_error *err);
 } kinds[] = {
 	{rng_count, rng_create},
+	{disk_count, disk_create},
 };
 
 /* --- all of them ------------------------------------------------------------------------------ */

@@ -207,12 +207,17 @@ void virtq_unpop(struct virtq *q)
 
 void virtq_put(struct virtq *q, struct virtq_chain *chain, uint32_t written)
 {
+	virtq_drop(chain);
+	virtq_put_head(q, chain->head, written);
+}
+
+void virtq_put_head(struct virtq *q, uint16_t head, uint32_t written)
+{
 	uint8_t element[8];
 
-	virtq_drop(chain);
 	if (!q->ready || !virtio_runs(q->dev))
 		return;
-	put_le32(element, chain->head);
+	put_le32(element, head);
 	put_le32(element + 4, written);
 	if (mem_write(q->dev->host->mem, q->used + USED_RING(q->next_used % q->size), element,
 		      sizeof(element)) < 0) {

@@ -78,10 +78,13 @@ int virtq_pop(struct virtq *q, struct virtq_chain *chain);
  * of chain->write on. Not visible before virtq_publish(). Chains may come in any order. */
 void virtq_put(struct virtq *q, struct virtq_chain *chain, uint32_t written);
 
+/* The same for a chain that was dropped (and whose memory virtio_may_hold() has kept usable). */
+void virtq_put_head(struct virtq *q, uint16_t head, uint32_t written);
+
 /* Shows the driver what was put, and interrupts it if it wants that. */
 void virtq_publish(struct virtq *q);
 
-/* Lets go of the memory only: at a reset, or before virtq_unpop(). */
+/* Lets go of the memory only: at a reset, before virtq_unpop() or virtq_put_head(). */
 void virtq_drop(struct virtq_chain *chain);
 
 /* Gives back the last chain taken, which was dropped: the next virtq_pop() takes it again. */

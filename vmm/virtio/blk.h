@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* A disk (virtio 1.2, section 5.2): a raw image or a block device of the host, from [[disk]]. */
+#ifndef VMM_VIRTIO_BLK_H
+#define VMM_VIRTIO_BLK_H
+
+#include "vmm/virtio/virtio.h"
+
+/* Opens and locks the image of disk number `index`. On failure *dev is NULL. */
+int virtio_blk_create(struct virtio_device **dev, struct virtio_host *host,
+		      const struct config_disk *disk, size_t index, struct vmm_error *err);
+
+/* Can the images of all disks be opened? They are not locked: a VM that runs is not disturbed. */
+int virtio_blk_check(const struct sys *sys, const struct vmm_config *config, struct vmm_error *err);
+
+#endif
