@@ -93,6 +93,10 @@ static int read_word(struct legacy *l, struct codec_buf *buf, const char **why)
 	word = get_le32(l->word);
 	if (word == LEGACY_MAGIC)
 		return CODEC_MORE;
+	/* the kernel's build appends the expanded size (scripts/Makefile.lib, size_append): the
+	 * last four bytes, after a complete block, are no block's length */
+	if (l->out_len > 0 && buf->in_last && buf->in_len == 0)
+		return CODEC_END;
 	if (word == 0 || word > LEGACY_BOUND) {
 		*why = "a block's length is out of range";
 		return -EBADMSG;

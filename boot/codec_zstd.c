@@ -14,11 +14,11 @@
  */
 #define WINDOW_LOG_MAX 27
 
-#define FUNCTIONS(X)                                                                            \
-	X(ZSTD_createDCtx)                                                                      \
-	X(ZSTD_freeDCtx)                                                                        \
-	X(ZSTD_DCtx_setParameter) X(ZSTD_decompressStream) X(ZSTD_isError) X(ZSTD_getErrorName) \
-		X(ZSTD_getErrorCode)
+#define FUNCTIONS(X)              \
+	X(ZSTD_createDCtx)        \
+	X(ZSTD_freeDCtx)          \
+	X(ZSTD_DCtx_setParameter) \
+	X(ZSTD_decompressStream) X(ZSTD_isError) X(ZSTD_getErrorName) X(ZSTD_getErrorCode)
 
 struct zstd {
 	struct {

@@ -89,6 +89,37 @@ static int damaged(const struct stream *s, int code, const char *why, struct vmm
 			     s->file->path, s->codec->name, (unsigned long long)s->pos, why);
 }
 
+/*
+ * One member has ended. Files may be several of them, one after the other (RFC 1952 section 2.2,
+ * RFC 8878 section 3, the xz format section 2): if another one begins here, the codec starts over.
+ * What else follows, such as the size that the kernel's build appends, is left alone.
+ */
+static int next_member(struct stream *s, struct vmm_error *err)
+{
+	const struct codec *codec = s->codec;
+	int ret;
+
+	if (s->buf.in_len < codec->magic_len && !s->buf.in_last) {
+		uint64_t pos = s->file_pos - s->buf.in_len;
+
+		s->file_pos = pos; /* again, from the first byte behind the member */
+		ret = refill(s, err);
+		if (ret < 0)
+			return ret;
+	}
+	s->ended = s->buf.in_len < codec->magic_len ||
+		   memcmp(s->buf.in, codec->magic, codec->magic_len) != 0;
+	if (s->ended)
+		return 0;
+	codec->stop(s->state);
+	s->state = NULL;
+	ret = codec->start(s->library, &s->state);
+	if (ret < 0)
+		return vmm_error_errno(err, ret, "%s: unable to go on expanding %s data",
+				       s->file->path, codec->name);
+	return 0;
+}
+
 int stream_read(struct stream *s, void *to, size_t len, size_t *done, struct vmm_error *err)
 {
 	const char *why = "unknown reason";
@@ -113,8 +144,13 @@ int stream_read(struct stream *s, void *to, size_t len, size_t *done, struct vmm
 		s->pos += out_before - s->buf.out_len;
 		if (ret < 0)
 			return damaged(s, ret, why, err);
-		s->ended = ret == CODEC_END;
-		if (!s->ended && s->buf.out_len == out_before && s->buf.in_len == in_before)
+		if (ret == CODEC_END) {
+			ret = next_member(s, err);
+			if (ret < 0)
+				return ret;
+			continue;
+		}
+		if (s->buf.out_len == out_before && s->buf.in_len == in_before)
 			return damaged(s, -EBADMSG, "the file ends too early", err);
 	}
 	*done = len - s->buf.out_len;

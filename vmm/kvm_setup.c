@@ -6,10 +6,6 @@
 #include <errno.h>
 #include <linux/kvm_para.h>
 
-/* The local APIC's 8-bit ids end at 254 (255 is the broadcast), and KVM's own I/O APIC cannot
- * address more. */
-#define MAX_VCPUS_IOAPIC 255
-
 #define IOAPIC_PINS 24
 
 /* TDs see a crystal clock of 25 MHz, 40 ns a tick (Intel TDX Module ABI, CPUID leaf 0x15). */
@@ -31,12 +27,8 @@ static int check_type(struct minivmm *vm, unsigned long type, struct vmm_error *
 
 static int check_vcpus(struct minivmm *vm, struct vmm_error *err)
 {
-	uint32_t max = (uint32_t)kvm_vm_cap(&vm->kvm_vm, KVM_CAP_MAX_VCPUS);
+	uint32_t max = kvm_max_vcpus(&vm->kvm_vm);
 
-	if (max == 0) /* as api.rst says for kernels without the capability */
-		max = (uint32_t)kvm_vm_cap(&vm->kvm_vm, KVM_CAP_NR_VCPUS);
-	if (max > MAX_VCPUS_IOAPIC)
-		max = MAX_VCPUS_IOAPIC;
 	if (vm->config->machine.vcpus <= max)
 		return 0;
 	return vmm_error_set(err, -EINVAL, "machine.vcpus = %u: this host allows at most %u",

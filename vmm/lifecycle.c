@@ -4,6 +4,7 @@
  * then leave the guest, the I/O thread leaves its loop, and whoever waits joins them all.
  */
 #include "vmm/base/bytes.h"
+#include "vmm/base/text.h"
 #include "vmm/machine.h"
 
 #include <errno.h>
@@ -13,15 +14,18 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 /* An eventfd that stays readable from the first write on: nobody reads it. */
 static void raise_eventfd(int fd)
 {
 	uint64_t one = 1;
+	int saved = errno; /* minivmm_stop() may be called in a signal handler */
 	ssize_t n = write(fd, &one, sizeof(one));
 
 	(void)n; /* only fails when the counter is at its limit, and then it is readable */
+	errno = saved;
 }
 
 void machine_end(struct minivmm *vm, enum minivmm_end how, const char *fmt, ...)
@@ -35,6 +39,7 @@ void machine_end(struct minivmm *vm, enum minivmm_end how, const char *fmt, ...)
 			va_start(ap, fmt);
 			vsnprintf(vm->end.text, sizeof(vm->end.text), fmt, ap);
 			va_end(ap);
+			text_make_printable(vm->end.text); /* guests choose some of it */
 		}
 		atomic_store(&vm->stopping, true);
 		for (uint32_t i = 0; i < vm->nvcpus; i++)
@@ -203,15 +208,33 @@ int minivmm_end_fd(const struct minivmm *vm)
 	return vm->end_fd;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* At least 0. */
+static int remaining_ms(int64_t deadline)
+{
+	int64_t left = deadline - now_ms();
+
+	return left > 0 ? (int)left : 0;
+}
+
 int minivmm_wait(struct minivmm *vm, int timeout_ms, struct minivmm_result *result)
 {
 	struct pollfd over = {.fd = vm->end_fd, .events = POLLIN};
+	int64_t deadline = timeout_ms < 0 ? 0 : now_ms() + timeout_ms;
+	int left = timeout_ms;
 	int ret;
 
 	*result = (struct minivmm_result){.end = MINIVMM_RUNNING};
-	do
-		ret = poll(&over, 1, timeout_ms);
-	while (ret < 0 && errno == EINTR);
+	while ((ret = poll(&over, 1, left)) < 0 && errno == EINTR)
+		if (timeout_ms >= 0) /* signals do not make it longer */
+			left = remaining_ms(deadline);
 	if (ret < 0)
 		return -errno;
 	if (ret == 0)

@@ -208,11 +208,13 @@ int minivmm_load(struct minivmm *vm, struct vmm_error *err)
 	int ret;
 
 	if (vm->plan->nitems)
-		return vmm_error_set(err, -EBUSY, "the VM has been loaded already");
+		return vmm_error_set(err, -EBUSY,
+				     "a VM is loaded once: this one was, or failed to");
 	machine_boot_config(vm->config, vm->cc.config.tech, &boot);
 	ret = boot_load(&boot, &vm->mem, vm->plan, err);
 	if (ret < 0)
 		return ret;
+	vm->loaded = true;
 	machine_mark(vm, MINIVMM_MARK_IMAGE_LOADED);
 	vmm_log(&vm->log, VMM_LOG_DEBUG, "loaded %zu boot items, memory is %s", vm->plan->nitems,
 		mem_backing_name(&vm->mem));
@@ -250,7 +252,7 @@ int minivmm_launch(struct minivmm *vm, struct vmm_error *err)
 	const struct cc_stats *stats = &vm->launch.stats;
 	int ret;
 
-	if (!vm->plan->nitems || vm->nvcpus)
+	if (!vm->loaded || vm->nvcpus)
 		return vmm_error_set(err, -EBUSY, "a VM is launched once, after it was loaded");
 	ret = attest_expect(&vm->cc.config, vm->plan, &vm->mem, &vm->log, err);
 	if (ret == 0)

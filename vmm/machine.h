@@ -66,9 +66,10 @@ struct minivmm {
 	struct guest_mem mem;
 	struct cc_launch launch;
 	struct load_plan *plan;
+	bool loaded; /* the plan is complete */
 
-	struct bus pio;	 /* I/O ports */
-	struct bus mmio; /* device memory */
+	struct bus pio;	  /* I/O ports */
+	struct bus mmio;  /* device memory */
 	struct loop loop; /* of the first I/O thread */
 	struct io_threads io;
 	struct quote_service *quote;   /* tdx with a quoting service, else NULL */

@@ -4,17 +4,19 @@
  *
  *	struct minivmm_config *config = minivmm_config_new();
  *	minivmm_config_read(config, "vm.toml", NULL, NULL, &err);
- *	minivmm_create(&vm, config, NULL, &err);   // opens /dev/kvm, makes VM, memory, devices
- *	minivmm_load(vm, &err);                    // files into guest memory
- *	minivmm_launch(vm, &err);                  // vCPUs; a confidential VM is measured and
- *sealed
- *	                                           // <- drop privileges here: nothing is opened
- *later minivmm_run(vm, &err);                     // starts the threads and returns
+ *	minivmm_create(&vm, config, NULL, &err);
+ *	minivmm_load(vm, &err);
+ *	minivmm_launch(vm, &err);
+ *	minivmm_run(vm, &err);
  *	minivmm_wait(vm, -1, &result);
  *	minivmm_destroy(vm);
  *
- * Only what a confidential guest asks for leads to files later: at each of its requests snp.certs is
- * read, or tdx.quote-socket is connected to.
+ * create opens /dev/kvm and makes the VM, its memory and its devices; load puts files into guest
+ * memory; launch makes the vCPUs, and measures and seals a confidential VM; run starts the threads
+ * and returns. Between launch and run is the place to drop privileges: nothing is opened later.
+ *
+ * Only what a confidential guest asks for leads to files later: at each of its requests snp.certs
+ * is read, or tdx.quote-socket is connected to.
  *
  * Functions return 0 (or what they say) or a negative errno; the last parameter takes a sentence
  * about the failure and may be NULL. A failed minivmm_load, _launch or _run leaves the VM to be
@@ -22,9 +24,11 @@
  * those of the configuration, and keeps no state outside of the objects below: any number of VMs
  * can live in a process. One thread at a time may use an object, except where noted.
  *
- * Each VM has threads of its own (one for each vCPU, one for devices). They block all signals but
- * those of a crash (SIGSEGV, SIGBUS, …). To interrupt a vCPU the library sends its thread SIGUSR1
- * and receives it without a handler; what the process does with SIGUSR1 otherwise does not matter.
+ * Each VM has threads of its own (one for each vCPU, one or more for devices). They block all
+ * signals but those of a crash (SIGSEGV, SIGBUS, …). To interrupt a vCPU the library sends its
+ * thread SIGUSR1 and receives it without a handler, whatever the signal's disposition is. A SIGUSR1
+ * that somebody else sends to the whole process may be received there, too: use another signal for
+ * your own ends.
  */
 #ifndef MINIVMM_H
 #define MINIVMM_H

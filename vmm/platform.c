@@ -17,6 +17,7 @@
 struct platform {
 	struct minivmm *vm;
 	struct console console;
+	uint64_t lost_told; /* bytes of its output that were lost and spoken of */
 	struct serial serial;
 	struct i8042 i8042;
 	struct acpi_pm pm;
@@ -188,7 +189,16 @@ void platform_power_button(struct platform *p)
 
 void platform_flush(struct platform *p)
 {
+	uint64_t lost;
+
 	console_flush(&p->console);
+	lost = console_dropped(&p->console);
+	if (lost > p->lost_told)
+		vmm_log(&p->vm->log, VMM_LOG_WARN,
+			"%llu bytes of serial output were lost: their reader was too slow or went "
+			"away, or the disk is full",
+			(unsigned long long)(lost - p->lost_told));
+	p->lost_told = lost;
 }
 
 void platform_destroy(struct platform *p)

@@ -121,7 +121,7 @@ static int ask_vm(struct probe *p, struct probe_type *t, const struct kvm_system
 	struct guest_mem mem;
 	int ret;
 
-	t->max_vcpus = (uint32_t)kvm_vm_cap(vm, KVM_CAP_MAX_VCPUS);
+	t->max_vcpus = kvm_max_vcpus(vm);
 	ret = mem_probe(vm, t->type, &t->offer, err);
 	if (ret < 0)
 		return ret;

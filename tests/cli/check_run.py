@@ -99,6 +99,16 @@ class Signals(Case):
             1, "minivmm: the guest did not power off within 1 seconds\n"))
         self.assertGreaterEqual(time.monotonic() - began, 0.99)
 
+    def test_launch_that_takes_long_can_be_ended(self):
+        for sig in (signal.SIGTERM, signal.SIGINT):
+            vm = subprocess.Popen([FAKE, "run", "slow-launch"], cwd=self.dir, text=True,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL)
+            self.assertEqual(vm.stdout.readline(), "launching\n")
+            vm.send_signal(sig)
+            vm.communicate(timeout=20)
+            self.assertEqual(vm.returncode, -sig)
+
     def test_second_signal_stops_at_once(self):
         vm = self.start("deaf")
         vm.send_signal(signal.SIGTERM)

@@ -10,6 +10,7 @@
  *	deaf                             ends only when the plug is pulled
  *	reboots-on-button                asks to be relaunched when the button is pressed
  *	no-create, no-run                the call fails
+ *	slow-launch                      says "launching" and takes a minute for it
  *	segv-thread                      a thread of the library crashes
  *
  * Once it runs, the VM writes "running\n" to standard output. FAKE_LOG names the log file.
@@ -147,8 +148,12 @@ int minivmm_load(struct minivmm *vm, struct vmm_error *err)
 
 int minivmm_launch(struct minivmm *vm, struct vmm_error *err)
 {
-	(void)vm;
 	(void)err;
+	if (is(vm, "slow-launch")) {
+		puts("launching");
+		fflush(stdout);
+		sleep(60);
+	}
 	return 0;
 }
 

@@ -12,6 +12,7 @@ SOURCE = os.environ["SOURCE_DIR"]
 VERSION = os.environ["VERSION"]
 SHARED = os.environ["SHARED"] == "1"
 CC = os.environ["CC"]
+RELEASE = os.environ["BUILD_TYPE"] == "Release" and "gcc" in os.path.basename(os.path.realpath(CC))
 
 
 def output(*args, **kwargs):
@@ -39,6 +40,13 @@ class Install(unittest.TestCase):
         env = dict(os.environ, PKG_CONFIG_PATH=self.pc_dir)
         return output("pkg-config", *args, "minivmm", env=env).split()
 
+    def public_names(self):
+        with open(self.find("include/minivmm/minivmm.h")) as f:
+            header = f.read()
+        public = set(re.findall(r"(?m)^MINIVMM_API[^;(]*?\b(minivmm_\w+)\(", header))
+        self.assertGreater(len(public), 20)
+        return public
+
     def build_and_run(self, *flags):
         program = os.path.join(self.prefix, "consumer")
         output(CC, "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o", program,
@@ -64,13 +72,26 @@ class Install(unittest.TestCase):
 
     @unittest.skipUnless(SHARED, "this build has no shared library")
     def test_shared_library_exports_the_public_header_and_nothing_else(self):
-        with open(self.find("include/minivmm/minivmm.h")) as f:
-            header = f.read()
-        public = set(re.findall(r"(?m)^MINIVMM_API[^;(]*?\b(minivmm_\w+)\(", header))
-        self.assertGreater(len(public), 20)
         names = output("nm", "-D", "--defined-only",
                        os.path.join(self.lib_dir, "libminivmm.so")).splitlines()
-        self.assertEqual({line.split()[-1] for line in names}, public)
+        self.assertEqual({line.split()[-1] for line in names}, self.public_names())
+
+    def test_static_library_defines_the_public_header_and_nothing_else(self):
+        names = output("nm", "-g", "--defined-only",
+                       os.path.join(self.lib_dir, "libminivmm.a")).splitlines()
+        self.assertEqual({line.split()[-1] for line in names if len(line.split()) == 3},
+                         self.public_names())
+
+    def test_program_is_hardened(self):
+        path = self.find("bin/minivmm")
+        self.assertRegex(output("readelf", "-h", path), r"Type: +DYN")
+        self.assertRegex(output("readelf", "-lW", path), r"GNU_RELRO")
+        self.assertRegex(output("readelf", "-lW", path), r"GNU_STACK.* RW +0x")
+        self.assertRegex(output("readelf", "-dW", path), r"FLAGS_1.*\bNOW\b.*\bPIE\b")
+        if SHARED and RELEASE:
+            symbols = output("nm", "-D", path)
+            self.assertIn("__stack_chk_fail", symbols)
+            self.assertRegex(symbols, r"__\w+_chk\b")
 
     def test_program(self):
         self.assertEqual(output(self.find("bin/minivmm"), "--version"), f"minivmm {VERSION}\n")

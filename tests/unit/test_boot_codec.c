@@ -258,6 +258,56 @@ START_TEST(what_follows_the_compressed_data_does_not_matter)
 }
 END_TEST
 
+/* The second member's magic number also stands across the end of a chunk of the file. */
+START_TEST(members_that_follow_are_part_of_the_contents)
+{
+	uint8_t *contents = malloc(2 * STREAM_CHUNK), last[100];
+	struct packed a, b;
+	struct test_file f;
+	size_t len;
+
+	for (len = STREAM_CHUNK - 600; len < STREAM_CHUNK; len++) {
+		fill(contents, len, 12);
+		a = codecs[_i].pack(contents, len);
+		if (a.len % STREAM_CHUNK > STREAM_CHUNK - 4 || len + 1 == STREAM_CHUNK)
+			break;
+		free(a.bytes);
+	}
+	fill(contents + len, 5000, 13);
+	b = codecs[_i].pack(contents + len, 5000);
+	a.bytes = realloc(a.bytes, a.len + b.len);
+	memcpy(a.bytes + a.len, b.bytes, b.len);
+	ck_assert_int_eq(open_bytes(a.bytes, a.len + b.len, &f), 0);
+	ck_assert_int_eq(image_read(&image, len + 4900, last, 100, &g->err), 0);
+	ck_assert_mem_eq(last, contents + len + 4900, 100);
+	ck_assert_int_eq(image_read(&image, len + 5000, last, 1, &g->err), -ENODATA);
+	image_close(&image);
+	file_free(&f);
+	free(a.bytes);
+	free(b.bytes);
+	free(contents);
+}
+END_TEST
+
+#if HAVE_LZ4
+/* As scripts/Makefile.lib of Linux makes them. */
+START_TEST(lz4_files_of_the_kernels_build_end_with_the_size)
+{
+	uint8_t contents[9000];
+	struct packed p;
+
+	fill(contents, sizeof(contents), 14);
+	p = pack_lz4_legacy(contents, sizeof(contents));
+	p.bytes = realloc(p.bytes, p.len + 4);
+	put_le32(p.bytes + p.len, sizeof(contents));
+	ck_assert_int_eq(expand(p.bytes, p.len + 4), 0);
+	for (size_t cut = 1; cut < 4; cut++)
+		ck_assert_int_lt(expand(p.bytes, p.len + cut), 0);
+	free(p.bytes);
+}
+END_TEST
+#endif
+
 START_TEST(nothing_inside_is_refused)
 {
 	struct packed p = codecs[_i].pack((const uint8_t *)"", 0);
@@ -417,6 +467,11 @@ int main(void)
 	tcase_add_loop_test(tc, a_damaged_file_is_refused, 0, ARRAY_SIZE(codecs));
 	tcase_add_loop_test(tc, what_follows_the_compressed_data_does_not_matter, 0,
 			    ARRAY_SIZE(codecs));
+	tcase_add_loop_test(tc, members_that_follow_are_part_of_the_contents, 0,
+			    ARRAY_SIZE(codecs));
+#if HAVE_LZ4
+	tcase_add_test(tc, lz4_files_of_the_kernels_build_end_with_the_size);
+#endif
 	tcase_add_loop_test(tc, nothing_inside_is_refused, 0, ARRAY_SIZE(codecs));
 	tcase_add_loop_test(tc, a_bzimage_inside_is_loaded, 0, ARRAY_SIZE(codecs));
 	tcase_add_loop_test(tc, an_elf_kernel_inside_is_loaded, 0, ARRAY_SIZE(codecs));

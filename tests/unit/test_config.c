@@ -43,7 +43,7 @@ START_TEST(every_key_reaches_its_field)
 {
 	static const char text[] =
 		"[machine]\nvcpus = 4\nmemory = 67108864\ncc = \"snp\"\nmemory-mode = \"split\"\n"
-		"hugepages = true\non-reboot = \"relaunch\"\ngrace = 0\n"
+		"hugepages = false\non-reboot = \"relaunch\"\ngrace = 0\n"
 		"[boot]\nkernel = \"k\"\ninitrd = \"i\"\ncmdline = \"c d\"\nfirmware = \"/fw\"\n"
 		"device-tree = true\n"
 		"[snp]\npolicy = 0xb0000\nvcpu-sig = 0xffffffff\nguest-features = \"0x8000000000000001\"\ncbit = 47\n"
@@ -63,7 +63,7 @@ START_TEST(every_key_reaches_its_field)
 	ck_assert_uint_eq(c->machine.memory, MIB(64));
 	ck_assert_int_eq(c->machine.cc, CONFIG_CC_SNP);
 	ck_assert_int_eq(c->machine.memory_mode, CONFIG_MEMORY_SPLIT);
-	ck_assert(c->machine.hugepages);
+	ck_assert(!c->machine.hugepages); /* true goes with plain VMs only, see test_config_set */
 	ck_assert_int_eq(c->machine.on_reboot, CONFIG_REBOOT_RELAUNCH);
 	ck_assert_uint_eq(c->machine.grace, 0);
 	ck_assert_str_eq(c->boot.kernel, "/dir/k");
@@ -139,9 +139,9 @@ START_TEST(memory_sizes_are_binary)
 		const char *value;
 		uint64_t bytes;
 	} cases[] = {
-		{"33554432", MIB(32)},	 {"\"33554432\"", MIB(32)}, {"\"32768K\"", MIB(32)},
-		{"\"128M\"", MIB(128)},	 {"\"5G\"", GIB(5)},	    {"\"1T\"", GIB(1024)},
-		{"\"64T\"", GIB(65536)}, {"0x8000000", MIB(128)},   {"1_073_741_824", GIB(1)},
+		{"33554432", MIB(32)},	{"\"33554432\"", MIB(32)}, {"\"32768K\"", MIB(32)},
+		{"\"128M\"", MIB(128)}, {"\"5G\"", GIB(5)},	   {"\"1T\"", GIB(1024)},
+		{"\"4T\"", GIB(4096)},	{"0x8000000", MIB(128)},   {"1_073_741_824", GIB(1)},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -192,8 +192,8 @@ START_TEST(all_names_of_choices_are_known)
 		"[machine]\ncc = \"snp\"",
 		"[machine]\ncc = \"tdx\"",
 		"[machine]\nmemory-mode = \"auto\"",
-		"[machine]\nmemory-mode = \"split\"",
-		"[machine]\nmemory-mode = \"in-place\"",
+		"[machine]\ncc = \"snp\"\nmemory-mode = \"split\"",
+		"[machine]\ncc = \"tdx\"\nmemory-mode = \"in-place\"",
 		"[machine]\nmemory-mode = \"shared\"",
 		"[machine]\non-reboot = \"exit\"",
 		"[log]\nlevel = \"error\"",

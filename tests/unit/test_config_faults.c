@@ -7,7 +7,7 @@
 
 #define CC "expected \"none\", \"auto\", \"sw-protected\", \"snp\" or \"tdx\", found "
 #define SIZE \
-	"expected bytes, or a string like \"512M\" (K, M, G, T), from 32M to 64T in steps of 2M, found "
+	"expected bytes, or a string like \"512M\" (K, M, G, T), from 32M to 4T in steps of 2M, found "
 #define BITS	 "expected an integer, or above 63 bits a string like \"0x8000000000000000\", found "
 #define MAC	 "expected a unicast address like \"52:54:00:12:34:56\", found "
 #define OUTPUT	 "expected \"stdio\", \"null\", \"file:PATH\" or \"unix:PATH\", found "
@@ -45,23 +45,23 @@ static const struct {
 	{"[machine]\nhugepages = \"yes\"",
 	 "4:13: machine.hugepages: expected true or false, found \"yes\""},
 	/* integers */
-	{"[machine]\nvcpus = 0", "4:9: machine.vcpus: expected an integer from 1 to 1024, found 0"},
-	{"[machine]\nvcpus = 1025",
-	 "4:9: machine.vcpus: expected an integer from 1 to 1024, found 1025"},
+	{"[machine]\nvcpus = 0", "4:9: machine.vcpus: expected an integer from 1 to 255, found 0"},
+	{"[machine]\nvcpus = 256",
+	 "4:9: machine.vcpus: expected an integer from 1 to 255, found 256"},
 	{"[machine]\nvcpus = -1",
-	 "4:9: machine.vcpus: expected an integer from 1 to 1024, found -1"},
+	 "4:9: machine.vcpus: expected an integer from 1 to 255, found -1"},
 	{"[machine]\nvcpus = 4294967297",
-	 "4:9: machine.vcpus: expected an integer from 1 to 1024, found 4294967297"},
+	 "4:9: machine.vcpus: expected an integer from 1 to 255, found 4294967297"},
 	{"[machine]\nvcpus = 1.0",
-	 "4:9: machine.vcpus: expected an integer from 1 to 1024, found a float"},
+	 "4:9: machine.vcpus: expected an integer from 1 to 255, found a float"},
 	{"[machine]\nvcpus = \"2\"",
-	 "4:9: machine.vcpus: expected an integer from 1 to 1024, found \"2\""},
+	 "4:9: machine.vcpus: expected an integer from 1 to 255, found \"2\""},
 	{"[machine]\nvcpus = [2]",
-	 "4:9: machine.vcpus: expected an integer from 1 to 1024, found an array"},
+	 "4:9: machine.vcpus: expected an integer from 1 to 255, found an array"},
 	{"[machine]\nvcpus = {}",
-	 "4:9: machine.vcpus: expected an integer from 1 to 1024, found a table"},
+	 "4:9: machine.vcpus: expected an integer from 1 to 255, found a table"},
 	{"[machine]\nvcpus.x = 1",
-	 "4:1: machine.vcpus: expected an integer from 1 to 1024, found a table"},
+	 "4:1: machine.vcpus: expected an integer from 1 to 255, found a table"},
 	{"[machine]\ngrace = 86401",
 	 "4:9: machine.grace: expected an integer from 0 to 86400, found 86401"},
 	{"[snp]\nvcpu-sig = 0x100000000",
@@ -83,7 +83,7 @@ static const struct {
 	{"[machine]\nmemory = 33554431", "4:10: machine.memory: " SIZE "33554431"},
 	{"[machine]\nmemory = \"31M\"", "4:10: machine.memory: " SIZE "\"31M\""},
 	{"[machine]\nmemory = \"33M\"", "4:10: machine.memory: " SIZE "\"33M\""},
-	{"[machine]\nmemory = \"65T\"", "4:10: machine.memory: " SIZE "\"65T\""},
+	{"[machine]\nmemory = \"5T\"", "4:10: machine.memory: " SIZE "\"5T\""},
 	{"[machine]\nmemory = \"512m\"", "4:10: machine.memory: " SIZE "\"512m\""},
 	{"[machine]\nmemory = \"512MB\"", "4:10: machine.memory: " SIZE "\"512MB\""},
 	{"[machine]\nmemory = \"M\"", "4:10: machine.memory: " SIZE "\"M\""},
@@ -148,6 +148,10 @@ static const struct {
 	{"igvm = \"g\"", "2:1: boot.kernel: an IGVM file brings its own: remove this or igvm"},
 	{"[machine]\ncc = \"snp\"\nmemory-mode = \"shared\"",
 	 "5:1: machine.memory-mode: a confidential VM needs private memory: not \"shared\""},
+	{"[machine]\nmemory-mode = \"in-place\"",
+	 "4:1: machine.memory-mode: a plain VM has no private memory: it is \"shared\""},
+	{"[machine]\ncc = \"snp\"\nhugepages = true",
+	 "5:1: machine.hugepages: guest_memfd, which a confidential VM needs, has no huge pages"},
 	{"[snp]\nvcpu-sig = 1\nvcpu-type = \"EPYC\"",
 	 "4:1: snp.vcpu-sig: says the same as vcpu-type: remove one of them"},
 	{"[snp]\nhost-data-file = \"h\"\nhost-data = \"00000000000000000000000000000000000000000000"

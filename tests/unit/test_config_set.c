@@ -50,6 +50,8 @@ START_TEST(keys_are_set_by_name)
 	ck_assert_int_eq(config.machine.cc, CONFIG_CC_TDX);
 	ck_assert_str_eq(config.boot.kernel, "k"); /* relative to the process */
 	ck_assert_uint_eq(config.snp.vcpu_sig, 0xa00f11);
+	ck_assert_int_eq(config_validate(&config, NULL), -EINVAL);
+	set("machine.hugepages", "false");
 	ck_assert_int_eq(config_validate(&config, NULL), 0);
 }
 END_TEST
@@ -123,7 +125,7 @@ START_TEST(wrong_keys_and_values_are_refused)
 	refused("disk[0]path", "\"a\"", "disk[0]path: not of the form TABLE.KEY");
 	refused("disk[18446744073709551616].path", "\"a\"",
 		"disk[18446744073709551616].path: not of the form TABLE.KEY");
-	refused("machine.vcpus", "0", "machine.vcpus: expected an integer from 1 to 1024, found 0");
+	refused("machine.vcpus", "0", "machine.vcpus: expected an integer from 1 to 255, found 0");
 	refused("machine.vcpus", "", "machine.vcpus: expected a value, found the end of the file");
 	refused("machine.vcpus", "2\n[boot]",
 		"machine.vcpus: expected the end after the value, found the end of the line");
@@ -186,9 +188,9 @@ START_TEST(help_tells_every_key_with_type_and_default)
 			ck_assert_ptr_nonnull(strstr(help.text, wanted));
 		}
 	}
-	ck_assert_ptr_nonnull(strstr(help.text, "an integer from 1 to 1024; default 1\n"));
+	ck_assert_ptr_nonnull(strstr(help.text, "an integer from 1 to 255; default 1\n"));
 	ck_assert_ptr_nonnull(
-		strstr(help.text, "from 32M to 64T in steps of 2M; default \"512M\"\n"));
+		strstr(help.text, "from 32M to 4T in steps of 2M; default \"512M\"\n"));
 	ck_assert_ptr_nonnull(strstr(help.text, "\"snp\" or \"tdx\"; default \"none\"\n"));
 	ck_assert_ptr_nonnull(strstr(help.text, "; default 0x30000\n"));
 	ck_assert_ptr_nonnull(strstr(help.text, "a path; required\n"));

@@ -264,8 +264,8 @@ START_TEST(remedies_of_other_calls)
 		int code;
 		const char *remedy;
 	} t[] = {
-		{"KVM_CREATE_IRQCHIP", ENOTTY, "no in-kernel interrupt controller"},
-		{"KVM_CREATE_PIT2", ENOTTY, "no in-kernel interrupt controller"},
+		{"KVM_CREATE_IRQCHIP", ENOTTY, "no interrupt controllers for this type of VM"},
+		{"KVM_CREATE_PIT2", ENOTTY, "no interrupt controllers for this type of VM"},
 		{"KVM_SET_USER_MEMORY_REGION", ENOMEM, "too little memory"},
 	};
 	struct kvm_pit_config pit = {0};

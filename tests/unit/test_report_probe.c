@@ -256,7 +256,7 @@ START_TEST(the_report_for_people)
 	ck_assert_ptr_nonnull(strstr(text, "KVM: usable, API version 12\n"
 					   "  vCPUs in a VM: at most 4096\n"
 					   "  guest physical address bits: 43\n"));
-	ck_assert_ptr_nonnull(strstr(text, "  plain: yes, at most 4096 vCPUs, memory-mode shared "
+	ck_assert_ptr_nonnull(strstr(text, "  plain: yes, at most 255 vCPUs, memory-mode shared "
 					   "(guest_memfd)\n"));
 	ck_assert_ptr_nonnull(strstr(text, "  tdx: no\n"));
 	ck_assert_ptr_nonnull(strstr(text, "Missing:\n  tdx: an Intel CPU with TDX"));

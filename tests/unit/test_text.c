@@ -69,10 +69,40 @@ START_TEST(too_little_memory_is_remembered)
 }
 END_TEST
 
+START_TEST(what_a_terminal_would_act_on_is_masked)
+{
+	static const struct {
+		const char *in, *out;
+	} cases[] = {
+		{"plain text, \xc3\xa9\xe2\x82\xac\xf0\x9f\x90\xa7",
+		 "plain text, \xc3\xa9\xe2\x82\xac\xf0\x9f\x90\xa7"},
+		{"a\x1b[2J\n\x7f", "a?[2J??"},
+		{"\x9b\x32J", "?2J"},	       /* CSI in Latin-1 */
+		{"\xc2\x9b\x32J", "??2J"},     /* CSI in UTF-8 */
+		{"\xc1\x9b", "??"},	       /* longer than need be */
+		{"\xe0\x82\x9b", "???"},       /* the same */
+		{"\xf0\x80\x82\x9b", "????"},  /* the same */
+		{"\xe2\x82", "??"},	       /* cut off */
+		{"\xc2\xa0\xc3", "\xc2\xa0?"}, /* no more than a space */
+		{"", ""},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[64];
+
+		strcpy(text, cases[i].in);
+		text_make_printable(text);
+		ck_assert_str_eq(text, cases[i].out);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("text");
 	TCase *tc = tcase_create("text");
+
+	tcase_add_test(tc, what_a_terminal_would_act_on_is_masked);
 	SRunner *runner;
 	int failed;
 

@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/base/log.h"
 
+#include "vmm/base/text.h"
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-
-/* Guests choose some of the text: a control character must not reach a terminal or a log file. */
-static void mask_control(char *s)
-{
-	for (; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			*s = '?';
-}
 
 void vmm_log(const struct vmm_log *log, enum vmm_log_level level, const char *fmt, ...)
 {
@@ -23,7 +17,7 @@ void vmm_log(const struct vmm_log *log, enum vmm_log_level level, const char *fm
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	mask_control(line);
+	text_make_printable(line); /* guests choose some of it */
 	log->write(log->ctx, (int)level, line);
 }
 

@@ -83,3 +83,41 @@ void text_free(struct text *t)
 	free(t->data);
 	*t = (struct text){0};
 }
+
+/* Bytes of the UTF-8 sequence at `s` (RFC 3629, section 4), 0 if it is none or one of U+0080 to
+ * U+009F. Sequences that are longer than need be could hide a control character. */
+static size_t sequence(const unsigned char *s)
+{
+	size_t len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	if ((s[0] == 0xc2 || s[0] == 0xe0) && s[1] < 0xa0)
+		return 0;
+	if (s[0] == 0xf0 && s[1] < 0x90)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80) /* also at the final NUL */
+			return 0;
+	return len;
+}
+
+void text_make_printable(char *text)
+{
+	unsigned char *s = (unsigned char *)text;
+
+	while (*s) {
+		size_t len = 1;
+
+		if (*s < 0x20 || *s == 0x7f)
+			*s = '?';
+		else if (*s >= 0x80) {
+			len = sequence(s);
+			if (len == 0) {
+				*s = '?';
+				len = 1;
+			}
+		}
+		s += len;
+	}
+}

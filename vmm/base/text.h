@@ -35,4 +35,10 @@ int text_take(struct text *t, char **out, struct vmm_error *err);
 /* Throws the text away and leaves *t empty. */
 void text_free(struct text *t);
 
+/*
+ * For text that a guest or a file has chosen: what a terminal would act on (the control characters
+ * of ASCII, those above 0x7f, and bytes that are no UTF-8) becomes question marks.
+ */
+void text_make_printable(char *text);
+
 #endif

@@ -99,11 +99,13 @@ static int start(struct run *run, struct minivmm **vm, struct vmm_error *err)
 	};
 	int ret;
 
+	signals_hold(false);
 	ret = minivmm_create(vm, run->config, &host, err);
 	if (ret == 0)
 		ret = minivmm_load(*vm, err);
 	if (ret == 0)
 		ret = minivmm_launch(*vm, err);
+	signals_hold(true);
 	if (ret < 0)
 		return ret;
 	if (minivmm_config_uses_terminal(run->config))

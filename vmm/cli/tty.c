@@ -35,7 +35,10 @@ static void crashed(int sig)
 
 static void watch_crashes(void)
 {
-	static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
+	/* the last ones come from limits and timers of the environment */
+	static const int crashes[] = {SIGSEGV,	 SIGBUS,  SIGILL,  SIGFPE,  SIGABRT,
+				      SIGTRAP,	 SIGSYS,  SIGXCPU, SIGXFSZ, SIGALRM,
+				      SIGVTALRM, SIGPROF, SIGUSR2, SIGPWR,  SIGSTKFLT};
 	struct sigaction action = {.sa_handler = crashed, .sa_flags = (int)SA_RESETHAND};
 
 	for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)

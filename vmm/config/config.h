@@ -41,7 +41,7 @@ enum config_on_reboot {
 };
 
 struct config_machine {
-	uint32_t vcpus;	 /* 1..1024; the host's own limit is checked later */
+	uint32_t vcpus;	 /* 1..255; the host's own limit is checked later */
 	uint64_t memory; /* bytes, a multiple of 2 MiB, at least 32 MiB */
 	enum config_cc cc;
 	enum config_memory_mode memory_mode;

@@ -99,6 +99,13 @@ static void check_machine(const struct checker *c)
 	if (machine->cc != CONFIG_CC_NONE && machine->memory_mode == CONFIG_MEMORY_SHARED)
 		complain(c, "machine.memory-mode",
 			 "a confidential VM needs private memory: not \"shared\"");
+	if (machine->cc == CONFIG_CC_NONE && (machine->memory_mode == CONFIG_MEMORY_IN_PLACE ||
+					      machine->memory_mode == CONFIG_MEMORY_SPLIT))
+		complain(c, "machine.memory-mode",
+			 "a plain VM has no private memory: it is \"shared\"");
+	if (machine->cc != CONFIG_CC_NONE && machine->hugepages)
+		complain(c, "machine.hugepages",
+			 "guest_memfd, which a confidential VM needs, has no huge pages");
 }
 
 static void check_cc(const struct checker *c)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Gathering faults, and reporting them as FILE:LINE:COL: message in the order of the file. */
+#include "vmm/base/text.h"
 #include "vmm/config/internal.h"
 
 #include <errno.h>
@@ -38,20 +39,6 @@ static int compare(const void *left, const void *right)
 	return a->order < b->order ? -1 : 1;
 }
 
-/*
- * Messages quote the file, which may hold anything: what a terminal would act on (C0 and C1 control
- * characters, the latter as UTF-8) becomes a question mark.
- */
-static void make_printable(char *text)
-{
-	for (unsigned char *c = (unsigned char *)text; *c; c++) {
-		if (*c < 0x20 || *c == 0x7f)
-			*c = '?';
-		else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f)
-			c[0] = c[1] = '?';
-	}
-}
-
 static int report(const char *file, struct toml_pos pos, const char *text, config_fault_fn *fault,
 		  void *ctx, struct vmm_error *err)
 {
@@ -59,7 +46,7 @@ static int report(const char *file, struct toml_pos pos, const char *text, confi
 
 	if (asprintf(&line, "%s:%u:%u: %s", file, pos.line, pos.column, text) < 0)
 		return vmm_error_errno(err, -ENOMEM, "unable to report a fault in %s", file);
-	make_printable(line);
+	text_make_printable(line); /* it quotes the file, which may hold anything */
 	vmm_error_set(err, -EINVAL, "%s", line);
 	if (fault)
 		fault(ctx, line);

@@ -19,7 +19,7 @@ int config_store_text(const struct schema_key *key, void *base, const struct tom
 		      const char *dir, struct vmm_error *err);
 
 /*
- * config_describe.c: "\"none\", \"auto\" or \"snp\"", "an integer from 1 to 1024": what a key
+ * config_describe.c: "\"none\", \"auto\" or \"snp\"", "an integer from 1 to 255": what a key
  * takes, and what it is when not given ("" if it then does not apply).
  */
 void config_describe_type(const struct schema_key *key, char *out, size_t size);

@@ -131,6 +131,16 @@ int console_set_client(struct console *c, int fd)
 	return old;
 }
 
+void console_retry_later(struct console *c)
+{
+	struct itimerspec when = {.it_value.tv_nsec = CONSOLE_RETRY_MS * 1000000L};
+
+	pthread_mutex_lock(&c->lock);
+	if (!c->timer_armed) /* output sets it anew, for sooner */
+		timerfd_settime(c->timer.fd, 0, &when, NULL);
+	pthread_mutex_unlock(&c->lock);
+}
+
 /* The timer: buffered output is old enough, or a reader that was behind may have room again. */
 static void timer_ready(struct loop_source *source, uint32_t events)
 {
@@ -154,6 +164,8 @@ static void timer_ready(struct loop_source *source, uint32_t events)
 	pthread_mutex_unlock(&c->lock);
 	if (go_on)
 		serial_sink_ready(c->serial);
+	if (c->in_paused || c->accept_paused)
+		console_input_retry(c);
 }
 
 /* Writes out with a little patience. A reader that went away must not kill the process: the threads
@@ -192,6 +204,16 @@ void console_flush(struct console *c)
 		serial_sink_ready(c->serial);
 		drain(c);
 	}
+}
+
+uint64_t console_dropped(struct console *c)
+{
+	uint64_t dropped;
+
+	pthread_mutex_lock(&c->lock);
+	dropped = c->dropped;
+	pthread_mutex_unlock(&c->lock);
+	return dropped;
 }
 
 bool console_recent_panic(struct console *c, char *text, size_t size)

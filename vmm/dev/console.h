@@ -40,6 +40,7 @@
 #define CONSOLE_FLUSH_BYTES 1024
 #define CONSOLE_FLUSH_MS    5
 #define CONSOLE_STALL_MS    5000
+#define CONSOLE_RETRY_MS    500
 #define CONSOLE_END_MS	    200 /* how long console_flush() waits for a reader */
 
 struct console {
@@ -53,7 +54,9 @@ struct console {
 	struct loop_source in; /* fd -1: none, or its end was reached */
 	bool in_watched;
 	bool in_is_terminal;
-	bool in_waits; /* until the guest listens */
+	bool in_waits;	    /* until the guest listens */
+	bool in_paused;	    /* in the background: not ours to read */
+	bool accept_paused; /* no descriptor to spare for a client */
 	struct escape escape;
 	struct loop_source wake;  /* eventfd: the serial port has room */
 	struct loop_source timer; /* timerfd: buffered output is old enough */
@@ -94,6 +97,10 @@ int console_start(struct console *console, struct serial *serial, struct loop *l
  * once vCPUs and loop have stopped. */
 void console_flush(struct console *console);
 
+/* Bytes of output that were lost so far: to a reader that was too slow or went away, or to a full
+ * disk. Any thread. */
+uint64_t console_dropped(struct console *console);
+
 /* Did the guest announce a panic just now? Then `text` (may be NULL) gets what it said. Any thread.
  */
 bool console_recent_panic(struct console *console, char *text, size_t size);
@@ -106,6 +113,11 @@ void console_close(struct console *console);
 
 /* Adds the sources of input to the loop. */
 int console_input_start(struct console *console, struct vmm_error *err);
+
+/* Looks again at what was paused; console_retry_later() has the timer call it, after
+ * CONSOLE_RETRY_MS. Loop's thread. */
+void console_input_retry(struct console *console);
+void console_retry_later(struct console *console);
 
 /* The serial port's sink.room(). */
 void console_input_room(void *ctx);

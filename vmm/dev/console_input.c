@@ -98,9 +98,13 @@ static void accept_ready(struct loop_source *source, uint32_t events)
 
 	(void)events;
 	if (fd < 0) {
-		/* without a descriptor to spare, the event would come again at once, for ever */
-		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+		/* without a descriptor to spare the event would come again at once, for ever: the
+		 * timer looks again */
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
 			loop_remove(c->loop, source);
+			c->accept_paused = true;
+			console_retry_later(c);
+		}
 		return;
 	}
 	if (c->out.fd >= 0 && !hung_up(c->out.fd)) {
@@ -128,6 +132,13 @@ static void input_ended(struct console *c)
 	}
 }
 
+/* Reading the terminal in the background gives EIO, since this thread blocks SIGTTIN (POSIX.1-2017,
+ * section 11.1.4); in the foreground again it will not. */
+static bool in_background(const struct console *c)
+{
+	return c->in_is_terminal && tcgetpgrp(c->in.fd) != getpgrp();
+}
+
 /* Takes one mouthful; when there is more, the loop calls again. */
 static void pump(struct console *c)
 {
@@ -143,6 +154,12 @@ static void pump(struct console *c)
 		return;
 	}
 	n = console_try_read(c->in.fd, raw, room);
+	if (n == -EIO && in_background(c)) {
+		watch_input(c, false);
+		c->in_paused = true;
+		console_retry_later(c);
+		return;
+	}
 	if (n == 0 || (n < 0 && n != -EAGAIN && n != -EINTR)) {
 		input_ended(c);
 		return;
@@ -175,6 +192,18 @@ static void wake_ready(struct loop_source *source, uint32_t events)
 	(void)events;
 	if (read(source->fd, &count, sizeof(count)) == sizeof(count) && c->in.fd >= 0)
 		pump(c);
+}
+
+void console_input_retry(struct console *c)
+{
+	if (c->accept_paused && loop_add(c->loop, &c->accept, EPOLLIN, NULL) == 0)
+		c->accept_paused = false;
+	if (c->in_paused) {
+		c->in_paused = false;
+		pump(c);
+	}
+	if (c->accept_paused || c->in_paused)
+		console_retry_later(c);
 }
 
 int console_input_start(struct console *c, struct vmm_error *err)

@@ -30,7 +30,8 @@ static const char *remedy(unsigned long request, int code)
 	case KVM_CREATE_PIT2:
 	case KVM_CREATE_IRQCHIP:
 		if (code == -ENOTTY)
-			return "this type of VM has no in-kernel interrupt controller";
+			return "this kernel has no interrupt controllers for this type of VM "
+			       "(a plain one needs CONFIG_KVM_IOAPIC)";
 		break;
 	}
 	if (code == -ENOTTY)
@@ -168,6 +169,15 @@ int kvm_vm_cap(const struct kvm_vm *vm, unsigned long cap)
 	int ret = kvm_ioctl(&vm->h, KVM_CHECK_EXTENSION, "KVM_CHECK_EXTENSION", (void *)cap, NULL);
 
 	return ret < 0 ? 0 : ret;
+}
+
+uint32_t kvm_max_vcpus(const struct kvm_vm *vm)
+{
+	uint32_t max = (uint32_t)kvm_vm_cap(vm, KVM_CAP_MAX_VCPUS);
+
+	if (max == 0) /* as api.rst says for kernels without the capability */
+		max = (uint32_t)kvm_vm_cap(vm, KVM_CAP_NR_VCPUS);
+	return max < KVM_IOAPIC_MAX_VCPUS ? max : KVM_IOAPIC_MAX_VCPUS;
 }
 
 int kvm_vcpu_run(const struct kvm_vcpu *vcpu)

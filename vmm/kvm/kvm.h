@@ -49,6 +49,12 @@ void kvm_vcpu_close(struct kvm_vcpu *vcpu);
 int kvm_system_cap(const struct kvm_system *kvm, unsigned long cap);
 int kvm_vm_cap(const struct kvm_vm *vm, unsigned long cap);
 
+/* How many vCPUs this VM may have: what KVM says, at most KVM_IOAPIC_MAX_VCPUS. */
+uint32_t kvm_max_vcpus(const struct kvm_vm *vm);
+
+/* KVM's own I/O APIC addresses local APICs by 8 bits, and 255 is the broadcast. */
+#define KVM_IOAPIC_MAX_VCPUS 255
+
 /* The raw call. `name` is the request's; 0 or positive: the ioctl's result. */
 int kvm_ioctl(const struct kvm_fd *h, unsigned long request, const char *name, void *arg,
 	      struct vmm_error *err);

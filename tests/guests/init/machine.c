@@ -64,4 +64,10 @@ void print_machine(void)
 	printf("\nGUEST hello from %s %s\n", name.sysname, name.release);
 	printf("GUEST cpus=%ld online=%s ramkb=%lu memkb=%lu\n", sysconf(_SC_NPROCESSORS_ONLN),
 	       online, system_ram_kb(), mem_total_kb());
+	if (access("/sys/firmware/devicetree/base/model", R_OK) == 0) {
+		char model[64];
+
+		read_line("/sys/firmware/devicetree/base/model", model, sizeof(model));
+		printf("GUEST device tree: %s\n", model);
+	}
 }

@@ -4,13 +4,20 @@
 test_probe() {
 	minivmm probe
 	expect_status 0
-	expect_stdout "[Kk][Vv][Mm]"
+	expect_stdout "^KVM: usable"
+	expect_stdout "^  plain: yes, at most [0-9]+ vCPUs"
 }
 
 test_probe_json() {
 	minivmm probe --json
 	expect_status 0
-	expect_stdout '^\{'
+	python3 - "$T/stdout" <<- 'EOF' || fail "not what this host offers"
+		import json, sys
+		report = json.load(open(sys.argv[1]))
+		assert report["kvm"]["usable"] is True, report
+		plain = [t for t in report["vm_types"] if t["name"] == "plain"]
+		assert plain and plain[0]["usable"] is True, report
+	EOF
 }
 
 # `check` builds all that `run` would start, and starts nothing: it needs no /dev/kvm.

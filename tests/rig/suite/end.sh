@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 # How a VM ends: by itself, by crashing, or because it is asked to.
 
-# A panic is told by the pvpanic device, whose driver is a module in Debian's kernel.
+# A panic is told by the pvpanic device, whose driver is a module in Debian's kernel. Without a
+# console nothing else can tell.
 test_panic_exits_3() {
 	guest debian-bzimage 1 256M panic
+	sed -i 's/console=ttyS0 //' "$T/config.toml"
 	minivmm run "$T/config.toml"
 	expect_status 3
-	expect_stderr "panic"
+	expect_stderr "reported through pvpanic"
 	expect_nothing_left
 }
 
@@ -39,6 +41,12 @@ test_reboot_relaunches_on_request() {
 	wait_for "GUEST hello" 2
 	kill -TERM "$vmm"
 	finish 30
+	# the rig's kernel takes the button as any key; a guest that boots just then may miss it
+	case $status in
+	0) ;;
+	1) expect_stderr "did not power off within 1 seconds" ;;
+	*) fail "exit status $status" ;;
+	esac
 	expect_nothing_left
 }
 
