@@ -5,8 +5,8 @@
  * What minivmm itself costs until the first KVM_RUN, on any machine: the program's own way from
  * reading CONFIG to the first vCPU's thread, on the model of KVM (tests/mock) in place of the
  * kernel's. Writes a line of JSON: CPU time of the whole process, from its beginning (so the
- *dynamic linker is in it, and the model's book-keeping too), and the calls that went through the
- *seam.
+ * dynamic linker is in it, and the model's book-keeping too), and the calls that went through the
+ * seam.
  */
 #include "tests/mock/model.h"
 #include "vmm/config_api.h"

@@ -2,7 +2,7 @@
 /*
  * The traps of filling private memory, whatever the technology: sections 3 of KVM's guest_memfd
  * interface (populate and finalize). Those of conversion and of memory modes are test_mem_*;
- *further ones of this section, tested elsewhere:
+ * further ones of this section, tested elsewhere:
  *
  *	trap						where
  *	partial progress with success			test_cc_retry, trap_update_issued_once…

@@ -12,7 +12,7 @@
  *	GetQuote status before data, framed message	test_quote, test_quote_frame
  *	MADT entry ids					here, and test_acpi
  *	level-triggered interrupts from user space	no device of a TD is connected to a line:
- *here
+ * here
  */
 #include "cc/tdx_config.h"
 #include "mem/convert.h"

@@ -4,7 +4,7 @@
  * it is and what it wrote there, and expects:
  *
  *	- a page that did not change its kind still has its contents, whatever was converted around
- *it
+ * it
  *	- a page that did change holds what is written afterwards, for accesses of its new kind
  */
 #include "tests/guests/cc/guest.h"
