@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# All tests: installs what is needed, builds with gcc, with clang and with sanitizers, runs the
-# unit tests of each build, then the suite that boots real guests. RIG_KERNEL names a kernel for
+# All tests: installs what is needed, builds with gcc, with clang, with sanitizers, statically, and the
+# fuzzers, runs the tests of each build, then the suite that boots real guests. RIG_KERNEL names a kernel for
 # the rig; without it that is built, which takes about ten minutes the first time.
 set -euo pipefail
 
@@ -10,10 +10,10 @@ purposes=(build rig test)
 [ -n "${RIG_KERNEL:-}" ] || purposes+=(kernel)
 tests/install-deps.sh "${purposes[@]}"
 
-build() { # build PRESET
+build() { # build PRESET TARGET...
 	echo "=== $1: build"
 	cmake --preset "$1" -G Ninja --log-level=WARNING > /dev/null
-	cmake --build --preset "$1"
+	cmake --build --preset "$1" --target "${@:2}"
 }
 
 test_in() { # test_in FOLDER ARGUMENT...
@@ -24,10 +24,14 @@ test_in() { # test_in FOLDER ARGUMENT...
 # kernels are got once, for all build folders
 export RIG_CACHE=$PWD/build/rig
 
-build asan
+build fuzz fuzzers
+test_in build-fuzz -j "$(nproc)" -R '^fuzz/'
+build static minivmm minivmm_archive minivmm-id-block
+test_in build-static -R '^lib/'
+build asan all
 test_in build-asan -j "$(nproc)" -E '^rig/'
 RIG_TESTS="end refuse" test_in build-asan -R '^rig/(end|refuse)/'
-build clang
+build clang all
 test_in build-clang -j "$(nproc)" -E '^rig/'
-build release
+build release all
 test_in build
