@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define RSDP_LEN 36
 #define FACS_LEN 64
 
 /* Root system description pointer, ACPI 6.5 table 5.3. Its first 20 bytes have a checksum of their
@@ -20,12 +19,12 @@ static void write_rsdp(struct acpi_out *out, uint64_t xsdt)
 	acpi_out_bytes(out, ACPI_OEM_ID, 6);
 	acpi_out_8(out, 2);  /* revision */
 	acpi_out_32(out, 0); /* RSDT: there is only an XSDT */
-	acpi_out_32(out, RSDP_LEN);
+	acpi_out_32(out, ACPI_RSDP_LEN);
 	acpi_out_64(out, xsdt);
 	acpi_out_8(out, 0);    /* checksum of it all */
 	acpi_out_zero(out, 3); /* reserved */
 	acpi_out_checksum(out, 0, 20, 8);
-	acpi_out_checksum(out, 0, RSDP_LEN, 32);
+	acpi_out_checksum(out, 0, ACPI_RSDP_LEN, 32);
 }
 
 /* Firmware ACPI control structure, table 5.15: nothing but its version. It has no checksum. */
@@ -40,29 +39,28 @@ static void write_facs(struct acpi_out *out)
 }
 
 /* The tables, each after those that it points at; only the RSDP has to stand in front. */
-static void write_tables(struct acpi_out *out, const struct acpi_config *config, uint64_t gpa)
+static void write_tables(struct acpi_out *out, const struct acpi_config *config, uint64_t gpa,
+			 struct acpi_places *places)
 {
 	struct acpi_out rsdp = {.buf = out->buf, .size = out->size};
-	uint64_t facs, dsdt, fadt, madt;
-	size_t xsdt;
 
-	acpi_out_zero(out, RSDP_LEN);
+	acpi_out_zero(out, ACPI_RSDP_LEN);
 	write_facs(out);
-	facs = gpa + out->len - FACS_LEN;
+	places->facs = gpa + out->len - FACS_LEN;
 	acpi_out_align(out, 16);
-	dsdt = gpa + out->len;
+	places->dsdt = gpa + out->len;
 	acpi_write_dsdt(out, config);
 	acpi_out_align(out, 16);
-	fadt = gpa + out->len;
-	acpi_write_fadt(out, (uint32_t)facs, (uint32_t)dsdt);
+	places->fadt = gpa + out->len;
+	acpi_write_fadt(out, (uint32_t)places->facs, (uint32_t)places->dsdt);
 	acpi_out_align(out, 16);
-	madt = gpa + out->len;
+	places->madt = gpa + out->len;
 	acpi_write_madt(out, config);
-	xsdt = acpi_table_begin(out, "XSDT", 1);
-	acpi_out_64(out, fadt);
-	acpi_out_64(out, madt);
-	acpi_table_end(out, xsdt);
-	write_rsdp(&rsdp, gpa + xsdt);
+	places->xsdt = gpa + acpi_table_begin(out, "XSDT", 1);
+	acpi_out_64(out, places->fadt);
+	acpi_out_64(out, places->madt);
+	acpi_table_end(out, places->xsdt - gpa);
+	write_rsdp(&rsdp, places->xsdt);
 }
 
 int acpi_check(const struct acpi_config *config, struct vmm_error *err)
@@ -92,17 +90,33 @@ int acpi_check(const struct acpi_config *config, struct vmm_error *err)
 size_t acpi_size(const struct acpi_config *config)
 {
 	struct acpi_out out = {.size = 0};
+	struct acpi_places places;
 
 	if (acpi_check(config, NULL) < 0)
 		return 0;
-	write_tables(&out, config, 0);
+	write_tables(&out, config, 0, &places);
 	return (size_t)align_up(out.len, PAGE_SIZE);
+}
+
+int acpi_write(const struct acpi_config *config, void *buf, size_t size, uint64_t gpa,
+	       struct acpi_places *places, struct vmm_error *err)
+{
+	struct acpi_out out = {.buf = buf, .size = size};
+
+	if (size > 0)
+		memset(buf, 0, size);
+	write_tables(&out, config, gpa, places);
+	if (out.len > size)
+		return vmm_error_set(err, -ENOSPC,
+				     "ACPI tables: %zu bytes do not fit into the %zu at %#" PRIx64,
+				     out.len, size, gpa);
+	return (int)out.len;
 }
 
 int acpi_build(const struct acpi_config *config, void *buf, size_t size, uint64_t gpa,
 	       struct vmm_error *err)
 {
-	struct acpi_out out = {.buf = buf, .size = size};
+	struct acpi_places places;
 	int ret = acpi_check(config, err);
 
 	if (ret < 0)
@@ -112,12 +126,5 @@ int acpi_build(const struct acpi_config *config, void *buf, size_t size, uint64_
 				     "ACPI tables: unable to place %zu bytes at %#" PRIx64
 				     ": 64-byte aligned and below 4 GiB",
 				     size, gpa);
-	if (size > 0)
-		memset(buf, 0, size);
-	write_tables(&out, config, gpa);
-	if (out.len > size)
-		return vmm_error_set(err, -ENOSPC,
-				     "ACPI tables: %zu bytes do not fit into the %zu at %#" PRIx64,
-				     out.len, size, gpa);
-	return (int)out.len;
+	return acpi_write(config, buf, size, gpa, &places, err);
 }

@@ -86,8 +86,7 @@ void acpi_out_checksum(struct acpi_out *out, size_t start, size_t len, size_t at
 	out->buf[at] = (uint8_t)-sum;
 }
 
-/* Offsets in the header of every table, ACPI 6.5 table 5.4. */
-#define HEADER_LENGTH	4
+/* Offset in the header of every table, ACPI 6.5 table 5.4. */
 #define HEADER_CHECKSUM 9
 
 size_t acpi_table_begin(struct acpi_out *out, const char *signature, unsigned int revision)
@@ -114,6 +113,6 @@ void acpi_table_end(struct acpi_out *out, size_t start)
 	uint8_t bytes[4];
 
 	put_le32(bytes, (uint32_t)len);
-	acpi_out_patch(out, start + HEADER_LENGTH, bytes, sizeof(bytes));
+	acpi_out_patch(out, start + ACPI_HEADER_LENGTH, bytes, sizeof(bytes));
 	acpi_out_checksum(out, start, len, start + HEADER_CHECKSUM);
 }

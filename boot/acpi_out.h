@@ -53,6 +53,7 @@ void acpi_table_end(struct acpi_out *out, size_t start);
 #define ACPI_OEM_TABLE_ID "MINIVMM "
 #define ACPI_CREATOR_ID	  "MVMM"
 
-#define ACPI_HEADER_LEN 36
+#define ACPI_HEADER_LEN	   36
+#define ACPI_HEADER_LENGTH 4 /* offset of the table's length, u32 */
 
 #endif

@@ -9,6 +9,19 @@
 #include "boot/acpi.h"
 #include "boot/acpi_out.h"
 
+#define ACPI_RSDP_LEN  36
+#define ACPI_TABLES_AT 64 /* offset of the first table behind the RSDP, which is the FACS */
+
+/* Guest addresses of the tables. */
+struct acpi_places {
+	uint64_t facs, dsdt, fadt, madt, xsdt;
+};
+
+/* acpi_build() for a configuration that was checked; `gpa` may be any multiple of 64, and addresses
+ * wrap around it. */
+int acpi_write(const struct acpi_config *config, void *buf, size_t size, uint64_t gpa,
+	       struct acpi_places *places, struct vmm_error *err);
+
 /* The fixed hardware; `facs` and `dsdt` are guest addresses below 4 GiB. */
 void acpi_write_fadt(struct acpi_out *out, uint32_t facs, uint32_t dsdt);
 

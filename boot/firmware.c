@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "boot/firmware.h"
 
+#include "boot/fw_kernel.h"
+#include "boot/kernel.h"
 #include "boot/ram.h"
 #include "vmm/base/bytes.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #define HUGE_PAGE MIB(2)
 
@@ -17,6 +20,23 @@ static int check_size(const struct mem_file *file, struct vmm_error *err)
 			     "%s: %" PRIu64 " bytes are no firmware image: whole pages of 4 KiB, "
 			     "at most %llu MiB",
 			     file->path, file->size, FIRMWARE_MAX >> 20);
+}
+
+int firmware_kernel_check(const struct boot_config *config, const struct sys *sys,
+			  struct vmm_error *err)
+{
+	struct fw_kernel k;
+	int ret = fw_kernel_open(&k, sys, config->kernel, config->initrd, err);
+
+	if (ret < 0)
+		return ret;
+	if (strlen(config->cmdline) >= LINUX_CMDLINE_SIZE)
+		ret = vmm_error_set(err, -E2BIG, "command line: %zu bytes, Linux takes at most %u",
+				    strlen(config->cmdline), LINUX_CMDLINE_SIZE - 1);
+	else if (!k.startable)
+		ret = fw_kernel_refuse(&k, err);
+	fw_kernel_close(&k);
+	return ret;
 }
 
 /* Can this image start this guest? */
@@ -42,12 +62,7 @@ static int check(struct firmware *fw, const struct boot_config *config, const st
 		ret = tdvf_parse(&fw->file, &fw->tdvf, err);
 		return ret < 0 ? ret : firmware_tdx_check(fw, config, sys, err);
 	}
-	if (config->kernel)
-		return vmm_error_set(err, -ENOTSUP,
-				     "%s: this version of minivmm cannot hand a kernel to firmware "
-				     "yet: leave out the kernel, or start it without firmware",
-				     fw->file.path);
-	return 0;
+	return config->kernel ? firmware_kernel_check(config, sys, err) : 0;
 }
 
 int firmware_open(struct firmware *fw, const struct boot_config *config, const struct sys *sys,
@@ -98,7 +113,7 @@ static int add_region(const struct firmware *fw, struct guest_mem *mem, struct v
 	}
 	if (mem->hugepages)
 		start = align_down(start, HUGE_PAGE);
-	return mem_add_region(mem, "firmware", start, LAYOUT_HIGH_BASE - start, err);
+	return mem_add_rom(mem, "firmware", start, LAYOUT_HIGH_BASE - start, err);
 }
 
 int firmware_image_load(const struct firmware *fw, struct guest_mem *mem, struct load_plan *plan,
@@ -131,10 +146,19 @@ static int make_map(const struct guest_mem *mem, struct load_plan *plan, struct 
 {
 	struct gpa_range ram[MEM_MAX_REGIONS];
 	size_t nram = ram_ranges(mem, ram);
+	bool told = false;
 	int ret = 0;
 
-	for (size_t i = 0; i < nram && ret == 0; i++)
-		ret = load_plan_map(plan, ram[i].gpa, ram[i].len, GPA_RAM, err);
+	for (size_t i = 0; i <= nram && ret == 0; i++) {
+		/* used by KVM on Intel: nothing else may be put there */
+		if (!told && (i == nram || ram[i].gpa >= LAYOUT_HIGH_BASE)) {
+			ret = load_plan_map(plan, LAYOUT_IDENTITY, 4 * PAGE_SIZE, GPA_RESERVED,
+					    err);
+			told = true;
+		}
+		if (i < nram && ret == 0)
+			ret = load_plan_map(plan, ram[i].gpa, ram[i].len, GPA_RAM, err);
+	}
 	return ret;
 }
 

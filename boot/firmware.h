@@ -51,6 +51,10 @@ int firmware_tdx_check(const struct firmware *fw, const struct boot_config *conf
 int firmware_tdx_load(const struct firmware *fw, const struct boot_config *config,
 		      struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err);
 
+/* Are kernel and initrd there, and can an OVMF start them? */
+int firmware_kernel_check(const struct boot_config *config, const struct sys *sys,
+			  struct vmm_error *err);
+
 /* The image as one item, at its place. */
 int firmware_image_load(const struct firmware *fw, struct guest_mem *mem, struct load_plan *plan,
 			struct vmm_error *err);

@@ -77,11 +77,8 @@ int firmware_tdx_check(const struct firmware *fw, const struct boot_config *conf
 				     "%s: this firmware brings its own payload: leave out the "
 				     "kernel",
 				     fw->file.path);
-	if (!payload)
-		return vmm_error_set(err, -ENOTSUP,
-				     "%s: this version of minivmm cannot hand a kernel to this "
-				     "firmware yet, only to td-shim: leave out the kernel",
-				     fw->file.path);
+	if (!payload) /* an OVMF: it takes kernel and initrd from fw_cfg, and measures them */
+		return firmware_kernel_check(config, sys, err);
 	if (config->initrd)
 		return vmm_error_set(err, -ENOTSUP,
 				     "%s: this firmware has no place for an initrd: link it into "

@@ -113,7 +113,9 @@ static int open_files(struct guest_mem *mem, struct mem_region *r, struct vmm_er
 		ret = open_memfd(mem, r, err);
 		break;
 	case MEM_GUEST_MEMFD:
-		ret = open_guest_memfd(mem, r, shared_flags, &r->fd, err);
+		/* a slot with guest_memfd cannot be read-only */
+		ret = r->readonly ? open_memfd(mem, r, err)
+				  : open_guest_memfd(mem, r, shared_flags, &r->fd, err);
 		break;
 	}
 	if (ret == 0 && mem->mode == MEM_MODE_SPLIT)
@@ -149,7 +151,7 @@ static int map_file(struct guest_mem *mem, struct mem_region *r, struct vmm_erro
 
 static int set_slot(struct guest_mem *mem, struct mem_region *r, struct vmm_error *err)
 {
-	int gmem = mem->backing == MEM_GUEST_MEMFD ? r->fd : r->private_fd;
+	int gmem = mem->backing == MEM_GUEST_MEMFD && !r->readonly ? r->fd : r->private_fd;
 	struct kvm_userspace_memory_region2 slot = {
 		.slot = r->slot,
 		.guest_phys_addr = r->gpa,
@@ -165,6 +167,7 @@ static int set_slot(struct guest_mem *mem, struct mem_region *r, struct vmm_erro
 	return kvm_vm_set_region(mem->vm,
 				 &(struct kvm_userspace_memory_region){
 					 .slot = slot.slot,
+					 .flags = r->readonly ? KVM_MEM_READONLY : 0,
 					 .guest_phys_addr = slot.guest_phys_addr,
 					 .memory_size = slot.memory_size,
 					 .userspace_addr = slot.userspace_addr,
@@ -196,10 +199,17 @@ static bool overlaps(const struct guest_mem *mem, uint64_t gpa, uint64_t len)
 	return false;
 }
 
-int mem_add_region(struct guest_mem *mem, const char *name, uint64_t gpa, uint64_t len,
-		   struct vmm_error *err)
+static int add_region(struct guest_mem *mem, const char *name, uint64_t gpa, uint64_t len,
+		      bool readonly, struct vmm_error *err)
 {
-	struct mem_region r = {.name = name, .gpa = gpa, .len = len, .fd = -1, .private_fd = -1};
+	struct mem_region r = {
+		.name = name,
+		.gpa = gpa,
+		.len = len,
+		.fd = -1,
+		.private_fd = -1,
+		.readonly = readonly,
+	};
 	uint64_t end;
 	int ret;
 
@@ -227,6 +237,18 @@ int mem_add_region(struct guest_mem *mem, const char *name, uint64_t gpa, uint64
 	}
 	mem->region[mem->nregions++] = r;
 	return 0;
+}
+
+int mem_add_region(struct guest_mem *mem, const char *name, uint64_t gpa, uint64_t len,
+		   struct vmm_error *err)
+{
+	return add_region(mem, name, gpa, len, false, err);
+}
+
+int mem_add_rom(struct guest_mem *mem, const char *name, uint64_t gpa, uint64_t len,
+		struct vmm_error *err)
+{
+	return add_region(mem, name, gpa, len, mem->mode == MEM_MODE_SHARED, err);
 }
 
 int mem_add_ram(struct guest_mem *mem, uint64_t size, struct vmm_error *err)

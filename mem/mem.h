@@ -51,6 +51,7 @@ struct mem_region {
 	int private_fd;		 /* MEM_MODE_SPLIT: guest_memfd of the private pages; else -1 */
 	uint32_t slot;		 /* KVM memory slot */
 	struct mem_state *state; /* NULL in MEM_MODE_SHARED: every page is shared for ever */
+	bool readonly;		 /* for the guest's CPUs: what they write there is an exit */
 };
 
 /* What conversions have cost so far. */
@@ -88,6 +89,11 @@ void mem_init(struct guest_mem *mem, const struct sys *sys, const struct kvm_vm 
  * Regions must not overlap. On failure nothing of the region is left. */
 int mem_add_region(struct guest_mem *mem, const char *name, uint64_t gpa, uint64_t len,
 		   struct vmm_error *err);
+
+/* The same for the image of a firmware, which the guest cannot write to where KVM can see to that:
+ * in MEM_MODE_SHARED. In the other modes these pages become private memory like any other. */
+int mem_add_rom(struct guest_mem *mem, const char *name, uint64_t gpa, uint64_t len,
+		struct vmm_error *err);
 
 /* Adds the regions for `size` bytes of RAM as mem/layout.h lays them out. */
 int mem_add_ram(struct guest_mem *mem, uint64_t size, struct vmm_error *err);

@@ -212,6 +212,8 @@ int minivmm_load(struct minivmm *vm, struct vmm_error *err)
 				     "a VM is loaded once: this one was, or failed to");
 	machine_boot_config(vm->config, vm->cc.config.tech, &boot);
 	ret = boot_load(&boot, &vm->mem, vm->plan, err);
+	if (ret == 0)
+		ret = platform_load(vm->platform, err);
 	if (ret < 0)
 		return ret;
 	vm->loaded = true;

@@ -9,6 +9,7 @@
 #include "vmm/dev/pvpanic.h"
 #include "vmm/dev/serial.h"
 #include "vmm/machine.h"
+#include "vmm/platform_ovmf.h"
 #include "vmm/virtio/devices.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@ struct platform {
 	struct debug_console debug_console;
 	struct virtio_host virtio_host;
 	struct virtio_set virtio;
+	struct platform_ovmf *ovmf; /* NULL: no firmware */
 };
 
 /* --- what devices tell the machine ------------------------------------------------------------ */
@@ -127,7 +129,6 @@ static int add_to_bus(struct platform *p, struct vmm_error *err)
 		{PLATFORM_SERIAL_PORT, SERIAL_PORTS, &p->serial.dev},
 		{PLATFORM_PVPANIC_PORT, PVPANIC_PORTS, &p->pvpanic.dev},
 		{PLATFORM_PM1A_EVT_PORT, ACPI_PM_PORTS, &p->pm.dev},
-		{PLATFORM_RESET_PORT, ACPI_RESET_PORTS, &p->pm.reset_dev},
 	};
 
 	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
@@ -136,7 +137,9 @@ static int add_to_bus(struct platform *p, struct vmm_error *err)
 		if (ret < 0)
 			return ret;
 	}
-	return 0;
+	if (p->vm->config->boot.firmware)
+		return platform_ovmf_create(&p->ovmf, p->vm, &p->cmos, &p->pm.reset_dev, err);
+	return bus_add(&p->vm->pio, PLATFORM_RESET_PORT, ACPI_RESET_PORTS, &p->pm.reset_dev, err);
 }
 
 static int add_virtio(struct platform *p, struct vmm_error *err)
@@ -182,6 +185,11 @@ int platform_create(struct platform **out, struct minivmm *vm, struct vmm_error 
 	return 0;
 }
 
+int platform_load(struct platform *p, struct vmm_error *err)
+{
+	return p->ovmf ? platform_ovmf_load(p->ovmf, err) : 0;
+}
+
 void platform_power_button(struct platform *p)
 {
 	acpi_pm_press_power_button(&p->pm);
@@ -206,6 +214,7 @@ void platform_destroy(struct platform *p)
 	if (!p)
 		return;
 	virtio_destroy_all(&p->virtio);
+	platform_ovmf_destroy(p->ovmf);
 	console_close(&p->console);
 	serial_destroy(&p->serial);
 	i8042_destroy(&p->i8042);

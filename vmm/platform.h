@@ -16,6 +16,9 @@ struct platform;
  * On failure *platform is NULL and the VM's buses and loop must not be used. */
 int platform_create(struct platform **platform, struct minivmm *vm, struct vmm_error *err);
 
+/* What devices have to know of the guest that was loaded; after boot_load(). */
+int platform_load(struct platform *platform, struct vmm_error *err);
+
 /* The ACPI power button; any thread. */
 void platform_power_button(struct platform *platform);
 

@@ -58,9 +58,11 @@ static void must_load(enum boot_guest guest)
 	ck_assert_msg(ret == 0, "%s", g->err.text);
 	ck_assert_int_eq(g->plan.entry.mode, ENTRY_RESET);
 	ck_assert_uint_eq(g->plan.entry.rip, 0xfffffff0);
-	/* what the guest is told of, once there is a way to tell it */
-	ck_assert_uint_eq(g->plan.nmap, 1);
+	/* what the guest is told of */
+	ck_assert_uint_eq(g->plan.nmap, 2);
 	ck_assert_uint_eq(g->plan.map[0].len, MIB(64));
+	ck_assert_uint_eq(g->plan.map[1].gpa, LAYOUT_IDENTITY);
+	ck_assert_int_eq(g->plan.map[1].type, GPA_RESERVED);
 }
 
 static void use_kernel(void)
@@ -230,8 +232,6 @@ END_TEST
 START_TEST(a_kernel_for_firmware_that_has_no_place_for_it)
 {
 	use_kernel();
-	assert_not_loaded(load(BOOT_PLAIN), "cannot hand a kernel to firmware yet");
-	assert_not_loaded(load(BOOT_TDX), "cannot hand a kernel to this firmware yet");
 	put_le32(image + AT_HASH_AREA, 0);
 	assert_not_loaded(load(BOOT_SNP), "no place for a kernel's hashes");
 	put_le32(image + AT_HASH_AREA, 0x805f80);
@@ -244,6 +244,45 @@ START_TEST(a_kernel_for_firmware_that_has_no_place_for_it)
 	put_le32(image + AT_HASH_AREA + 4, 176);
 	put_le32(image + AT_SEV + 16 + 12 * 4 + 8, 1); /* no section for them */
 	assert_not_loaded(load(BOOT_SNP), "no place for a kernel's hashes");
+}
+END_TEST
+
+/* It goes through fw_cfg, so no item of it is loaded or measured. */
+START_TEST(a_kernel_is_not_loaded_for_firmware_that_asks_for_it)
+{
+	const enum boot_guest guest = _i ? BOOT_TDX : BOOT_PLAIN;
+
+	use_kernel();
+	config.initrd = kernel.path;
+	config.cmdline = "quiet";
+	must_load(guest);
+	ck_assert_uint_eq(g->plan.nitems, guest == BOOT_TDX ? 4 : 1);
+}
+END_TEST
+
+START_TEST(what_firmware_cannot_start)
+{
+	const enum boot_guest guest = _i ? BOOT_TDX : BOOT_PLAIN;
+	char cmdline[2049];
+
+	kernel = file_make("\177ELF and the rest", 17);
+	config.kernel = kernel.path;
+	ck_assert_refused(load(guest), g, "neither a bzImage nor an EFI program");
+	file_free(&kernel);
+	kernel = file_make("", 0);
+	config.kernel = kernel.path;
+	ck_assert_refused(load(guest), g, "neither a bzImage nor an EFI program");
+	file_free(&kernel);
+	use_kernel();
+	config.initrd = "/nonexistent/initrd";
+	ck_assert_refused(load(guest), g, "initrd: unable to open /nonexistent/initrd");
+	config.initrd = NULL;
+	memset(cmdline, 'x', sizeof(cmdline));
+	cmdline[2048] = 0;
+	config.cmdline = cmdline;
+	ck_assert_refused(load(guest), g, "command line: 2048 bytes, Linux takes at most 2047");
+	cmdline[2047] = 0;
+	must_load(guest);
 }
 END_TEST
 
@@ -310,6 +349,8 @@ int main(void)
 	tcase_add_test(loads, tdx_sections_outside_of_ram);
 	tcase_add_test(loads, a_hob_section_that_is_too_small);
 	tcase_add_test(loads, a_kernel_for_firmware_that_has_no_place_for_it);
+	tcase_add_loop_test(loads, a_kernel_is_not_loaded_for_firmware_that_asks_for_it, 0, 2);
+	tcase_add_loop_test(loads, what_firmware_cannot_start, 0, 2);
 	tcase_add_test(loads, what_td_shim_cannot_start);
 	tcase_add_test(loads, a_payload_of_the_images_own);
 	tcase_add_test(loads, a_td_without_firmware);

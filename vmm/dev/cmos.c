@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/dev/cmos.h"
 
+#include "vmm/base/bytes.h"
+
 #include <stddef.h>
 
 #define INDEX 0 /* offsets of the ports */
@@ -19,6 +21,10 @@
 #define CONTROL_A 0x0a
 #define CONTROL_B 0x0b
 #define STATUS_D  0x0d
+
+/* RAM in units of 64 KiB, little-endian, see cmos.h */
+#define ABOVE_16M 0x34
+#define ABOVE_4G  0x5b
 
 #define A_32768_HZ 0x26 /* no update in progress, 32.768 kHz, 1024 Hz: what firmware sets up */
 #define B_24_HOURS 0x02 /* 24 hours, BCD, no interrupts */
@@ -53,6 +59,13 @@ static uint8_t read_register(const struct cmos *cmos, uint8_t index)
 		return bcd(t.tm_year % 100);
 	case CMOS_CENTURY:
 		return bcd((t.tm_year + 1900) / 100);
+	case ABOVE_16M:
+	case ABOVE_16M + 1:
+		return (uint8_t)(cmos->above_16m >> 8 * (index - ABOVE_16M));
+	case ABOVE_4G:
+	case ABOVE_4G + 1:
+	case ABOVE_4G + 2:
+		return (uint8_t)(cmos->above_4g >> 8 * (index - ABOVE_4G));
 	case CONTROL_A:
 		return A_32768_HZ;
 	case CONTROL_B:
@@ -99,4 +112,12 @@ static time_t host_now(void *ctx)
 void cmos_init(struct cmos *cmos, time_t (*now)(void *ctx), void *ctx)
 {
 	*cmos = (struct cmos){.dev.ops = &cmos_ops, .now = now ? now : host_now, .ctx = ctx};
+}
+
+void cmos_set_memory(struct cmos *cmos, uint64_t low, uint64_t high)
+{
+	uint64_t units = high / KIB(64);
+
+	cmos->above_16m = low > MIB(16) ? (uint16_t)((low - MIB(16)) / KIB(64)) : 0;
+	cmos->above_4g = units < 0xffffff ? (uint32_t)units : 0xffffff; /* e820 has the rest */
 }

@@ -24,9 +24,18 @@ struct cmos {
 	time_t (*now)(void *ctx); /* seconds since 1970, UTC */
 	void *ctx;
 	_Atomic uint8_t index;
+	uint16_t above_16m; /* sizes of RAM in units of 64 KiB, see cmos_set_memory() */
+	uint32_t above_4g;
 };
 
 /* `now` NULL: the host's clock. */
 void cmos_init(struct cmos *cmos, time_t (*now)(void *ctx), void *ctx);
+
+/*
+ * Before the first vCPU runs: how many bytes of RAM there are below and above 4 GiB. OVMF reads
+ * them where QEMU's BIOS has them (hw/i386/pc.c), in units of 64 KiB: 0x34 and 0x35 what lies
+ * between 16 MiB and 4 GiB, 0x5b to 0x5d what lies above. Without this call they are zero.
+ */
+void cmos_set_memory(struct cmos *cmos, uint64_t low, uint64_t high);
 
 #endif

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-# Firmware images in confidential VMs, on the rig's software model: what the kernel measured is what
+# Firmware images. In confidential VMs, on the rig's software model: what the kernel measured is what
 # `minivmm measure` says. The images of the vectors boot nothing, and an OVMF gets as far as its
 # first instruction that only real hardware has, so a VM is ended as soon as it has been launched.
+# In plain VMs Debian's OVMF starts Debian's kernel.
 
 vectors=$(dirname "${BASH_SOURCE[0]}")/../../vectors
 
@@ -91,4 +92,24 @@ test_tdx_without_firmware_is_refused() {
 	expect_status 1
 	expect_stderr_lines 1
 	expect_stderr "a TD starts in firmware"
+}
+
+# --- to user space -------------------------------------------------------------------------------
+
+# OVMF as Debian ships it finds its machine, takes ACPI tables, kernel and initrd from fw_cfg, and
+# the kernel's EFI stub starts Linux.
+boots_through_ovmf() { # boots_through_ovmf VCPUS MEMORY
+	need_ovmf
+	guest debian-bzimage "$1" "$2" poweroff
+	echo 'firmware = "/usr/share/ovmf/OVMF.fd"' >> "$T/config.toml"
+	printf '[log]\nlevel = "debug"\n' >> "$T/config.toml"
+	minivmm run "$T/config.toml" --timings
+	expect_status 0
+	expect_stdout "GUEST hello from Linux"
+	expect_stdout "GUEST cpus=$1 "
+	grep '^timing: boot_done' "$T/stderr"
+}
+
+test_ovmf_boots_debian() {
+	boots_through_ovmf 1 256M
 }
