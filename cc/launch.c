@@ -127,33 +127,13 @@ int cc_vcpu(struct cc_launch *launch, const struct kvm_vcpu *vcpu, uint64_t hob_
 	return 0;
 }
 
-/*
- * All RAM becomes private, region by region: the largest ranges there are, before any page is
- * populated, so that no conversion ever covers a populated page.
- */
-static int make_private(struct cc_launch *launch, struct vmm_error *err)
-{
-	for (size_t i = 0; i < launch->mem->nregions; i++) {
-		const struct mem_region *r = &launch->mem->region[i];
-		int ret = mem_convert(launch->mem, r->gpa, r->len, true, err);
-
-		if (ret < 0) {
-			vmm_error_prefix(err, "%s", r->name);
-			return ret;
-		}
-	}
-	return 0;
-}
-
 int cc_populate(struct cc_launch *launch, const struct load_plan *plan, struct vmm_error *err)
 {
 	enum cc_state next;
 	int ret = begin(launch, CC_OP_POPULATE, &next, err);
 
-	if (ret == 0 && launch->ops->private_memory)
-		ret = make_private(launch, err);
-	for (size_t i = 0; ret == 0 && launch->ops->populate && i < plan->nitems; i++)
-		ret = launch->ops->populate(launch, &plan->item[i], err);
+	if (ret == 0)
+		ret = cc_walk(launch, plan, err);
 	if (ret < 0)
 		return ret;
 	launch->state = next;

@@ -51,6 +51,7 @@ struct cc_tdx_config {
 struct cc_config {
 	enum cc_tech tech;
 	uint32_t vcpus;
+	bool copy; /* snp, tdx: firmware gets boot items from a buffer, also where it need not */
 	struct cc_snp_config snp;
 	struct cc_tdx_config tdx;
 };

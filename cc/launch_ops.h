@@ -21,12 +21,15 @@ struct cc_transition {
 struct cc_ops {
 	const char *name;
 	unsigned long vm_type;
-	bool private_memory; /* RAM becomes private before boot items are handed over */
+	bool private_memory;	/* RAM becomes private before boot items are handed over */
+	bool firmware;		/* takes boot items into private pages, wherever their bytes are */
+	bool zero_needs_source; /* also when they are LOAD_ZERO */
 	const struct cc_transition *transitions; /* ends with state CC_CLOSED */
 
 	/* NULL: nothing to do */
 	int (*open)(struct cc_launch *launch, struct vmm_error *err);
 	int (*vcpu)(struct cc_launch *launch, const struct kvm_vcpu *vcpu, struct vmm_error *err);
+	/* an item, or a part of one; its bytes are at mem_source() */
 	int (*populate)(struct cc_launch *launch, const struct load_item *item,
 			struct vmm_error *err);
 	int (*finish)(struct cc_launch *launch, struct vmm_error *err);
@@ -50,10 +53,7 @@ struct cc_retry {
 /* Counts a try that made no progress and pauses; false when it was the last one. */
 bool cc_retry(struct cc_launch *launch, struct cc_retry *retry);
 
-/* The item of an address, for messages: gpa minus the item's start, in pages. */
-static inline unsigned long long cc_page_of(const struct load_item *item, uint64_t gpa)
-{
-	return (gpa - item->gpa) / PAGE_SIZE;
-}
+/* All of RAM becomes private and all items are populated, in the order of the plan; populate.c. */
+int cc_walk(struct cc_launch *launch, const struct load_plan *plan, struct vmm_error *err);
 
 #endif

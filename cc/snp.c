@@ -227,14 +227,10 @@ static int snp_populate(struct cc_launch *launch, const struct load_item *item,
 			struct vmm_error *err)
 {
 	uint32_t status;
-	int ret;
 
 	if (item->kind == LOAD_CPUID)
 		return update_cpuid(launch, item, err);
-	ret = update(launch, item, mem_source(launch->mem, item), &status, err);
-	if (ret == 0)
-		ret = mem_discard_shared(launch->mem, item->gpa, item->len, err);
-	return ret;
+	return update(launch, item, mem_source(launch->mem, item), &status, err);
 }
 
 static int snp_finish(struct cc_launch *launch, struct vmm_error *err)
@@ -275,6 +271,7 @@ const struct cc_ops cc_snp = {
 	.name = "snp",
 	.vm_type = KVM_X86_SNP_VM,
 	.private_memory = true,
+	.firmware = true,
 	.transitions = transitions,
 	.open = snp_open,
 	.populate = snp_populate,

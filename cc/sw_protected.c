@@ -6,14 +6,12 @@
  * populate operation: boot items stay in shared pages there, and the rest of RAM becomes private.
  */
 #include "cc/launch_ops.h"
-#include "mem/convert.h"
 
 static int populate(struct cc_launch *launch, const struct load_item *item, struct vmm_error *err)
 {
+	(void)err;
 	launch->stats.pages += item->len / PAGE_SIZE;
-	if (launch->mem->mode != MEM_MODE_SPLIT || item->kind == LOAD_ZERO)
-		return 0;
-	return mem_convert(launch->mem, item->gpa, item->len, false, err);
+	return 0;
 }
 
 static const struct cc_transition transitions[] = {

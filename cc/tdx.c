@@ -125,7 +125,7 @@ static int tdx_populate(struct cc_launch *launch, const struct load_item *item,
 		vmm_error_prefix(err, "%s at %#llx", item->name, (unsigned long long)region.gpa);
 		return ret;
 	}
-	return mem_discard_shared(launch->mem, item->gpa, item->len, err);
+	return 0;
 }
 
 static int tdx_finish(struct cc_launch *launch, struct vmm_error *err)
@@ -150,6 +150,8 @@ const struct cc_ops cc_tdx = {
 	.name = "tdx",
 	.vm_type = KVM_X86_TDX_VM,
 	.private_memory = true,
+	.firmware = true,
+	.zero_needs_source = true,
 	.transitions = transitions,
 	.open = tdx_open,
 	.vcpu = tdx_vcpu,

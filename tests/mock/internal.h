@@ -111,6 +111,7 @@ struct model {
 	unsigned int gmem_eagain_every;
 	unsigned int gmem_conversions;
 	uint64_t gmem_wasted;
+	uint64_t gmem_peak; /* memory in use, most that a populate has seen */
 	struct model_pin pin[16];
 	size_t npins;
 	int nothing_fd; /* a file without length; 0: none yet */

@@ -63,10 +63,16 @@ void model_seal(struct model *m, unsigned int vm);
 /* What KVM knows about the page at `gpa`. */
 bool model_page_private(struct model *m, unsigned int vm, uint64_t gpa);
 
+/* Pages that were populated from where they are, without a source. */
+uint64_t model_in_place_pages(struct model *m, unsigned int vm);
+
 /* Pages that successful conversions covered although they were in that state already. */
 uint64_t model_wasted_pages(struct model *m);
 
 /* Host memory behind all memfds and guest_memfds, bytes. */
 uint64_t model_memory_in_use(struct model *m);
+
+/* The most of it that there was when a page had just been populated. */
+uint64_t model_memory_peak(struct model *m);
 
 #endif

@@ -181,16 +181,36 @@ uint64_t model_wasted_pages(struct model *m)
 	return n;
 }
 
-uint64_t model_memory_in_use(struct model *m)
+uint64_t model_note_memory(struct model *m)
 {
 	uint64_t sum = 0;
 	struct stat st;
 
-	model_lock(m);
 	for (size_t i = 0; i < m->nfds; i++)
 		if ((m->fd[i].kind == MODEL_MEMFD || m->fd[i].kind == MODEL_GMEM) &&
 		    fstat(m->fd[i].fd, &st) == 0)
 			sum += (uint64_t)st.st_blocks * 512;
+	if (sum > m->gmem_peak)
+		m->gmem_peak = sum;
+	return sum;
+}
+
+uint64_t model_memory_in_use(struct model *m)
+{
+	uint64_t sum;
+
+	model_lock(m);
+	sum = model_note_memory(m);
 	model_unlock(m);
 	return sum;
+}
+
+uint64_t model_memory_peak(struct model *m)
+{
+	uint64_t peak;
+
+	model_lock(m);
+	peak = m->gmem_peak;
+	model_unlock(m);
+	return peak;
 }

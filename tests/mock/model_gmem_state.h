@@ -46,6 +46,8 @@ void model_gmem_show(struct model *m, const struct model_gmem *gmem, uint64_t of
 /* fallocate() on a guest_memfd or memfd: 0 if it may go ahead. */
 int model_may_fallocate(struct model *m, const struct model_fd *f, int mode, uint64_t offset,
 			uint64_t len);
+/* model_memory_in_use() with the model locked; takes note of the most. */
+uint64_t model_note_memory(struct model *m);
 /* Is [hva, hva + len) the program's mapping of `gmem` from `offset` on? */
 bool model_maps_gmem(const struct model *m, uint64_t hva, uint64_t len,
 		     const struct model_gmem *gmem, uint64_t offset);

@@ -153,6 +153,9 @@ int model_populate(struct model_vm *vm, uint64_t gpa, uint64_t src, bool zero, v
 	/* a system call does not die of a source that cannot be read */
 	if (src && process_vm_readv(getpid(), &to, 1, &from, 1, 0) != (ssize_t)PAGE)
 		return -EFAULT;
+	model_note_memory(vm->model);
+	if (!src && !zero)
+		vm->in_place_pages++;
 	*state |= MODEL_PAGE_POPULATED;
 	return 0;
 }
@@ -179,6 +182,16 @@ void model_seal(struct model *m, unsigned int vm)
 	model_lock(m);
 	find_vm(m, vm)->sealed = true;
 	model_unlock(m);
+}
+
+uint64_t model_in_place_pages(struct model *m, unsigned int vm)
+{
+	uint64_t n;
+
+	model_lock(m);
+	n = find_vm(m, vm)->in_place_pages;
+	model_unlock(m);
+	return n;
 }
 
 bool model_page_private(struct model *m, unsigned int vm, uint64_t gpa)

@@ -102,6 +102,7 @@ struct model_vm {
 	struct model_tdx *tdx;
 	unsigned int early_runs; /* KVM_RUN before the launch was finished */
 	unsigned int twice;	 /* pages given to the firmware that it had already */
+	uint64_t in_place_pages; /* pages given to it without a source */
 };
 
 const struct model_vm *model_vm(struct model *m, unsigned int vm);

@@ -84,6 +84,9 @@ START_TEST(sw_protected_memory_is_private_as_far_as_possible)
 
 	START_CASE(CC_SW_PROTECTED);
 	must(launch_all(&t), &t);
+	ck_assert_uint_eq(model_wasted_pages(t.m), 0);
+	/* each run of pages once, and none there and back */
+	ck_assert_uint_eq(t.mem.stats.conversions, split ? 5 : 2);
 	for (size_t i = 0; i < t.plan.nitems; i++) {
 		const struct load_item *item = &t.plan.item[i];
 		bool private = !split || item->kind == LOAD_ZERO;
@@ -176,6 +179,54 @@ START_TEST(memory_does_not_double)
 }
 END_TEST
 
+/* Nor does it on the way: an item is populated in slices, whose shared copies go one by one. */
+START_TEST(trap_memory_never_doubles_during_a_launch)
+{
+	const uint64_t base = GIB(1), len = MIB(9);
+	enum cc_tech tech = _i % 2 ? CC_TDX : CC_SNP;
+	uint64_t used;
+
+	launch_init(&t, tech, _i < 2 ? SPLIT : REV8, 1);
+	model_skip_measurement(t.m);
+	t.config.copy = _i >= 4;
+	must(launch_prepare(&t), &t);
+	must(mem_add_region(&t.mem, "more RAM", base, len, &t.err), &t);
+	launch_item(&t, "initrd", base, len / PAGE_SIZE, LOAD_DATA);
+	used = model_memory_in_use(t.m);
+	must(launch_vcpus(&t), &t);
+	must(launch_populate(&t), &t);
+	must(launch_finish(&t), &t);
+	ck_assert_uint_ge(model_memory_peak(t.m), len);
+	/* SNP: some of the pages that firmware writes come into being */
+	ck_assert_uint_le(model_memory_peak(t.m), used + (_i < 2 ? MIB(2) : 0) + PAGES(8));
+	ck_assert(launch_page_written(&t, base));
+	ck_assert(launch_page_written(&t, base + len - PAGE_SIZE));
+	launch_close(&t);
+}
+END_TEST
+
+/* machine.memory-source = "copy": every page comes from a buffer, also in place. */
+START_TEST(items_are_copied_where_they_could_be_taken_in_place)
+{
+	enum cc_tech tech = _i % 2 ? CC_TDX : CC_SNP;
+
+	launch_init(&t, tech, _i < 2 ? REV5 : REV8, 2);
+	t.config.copy = true;
+	must(launch_all(&t), &t);
+	launch_assert_measured(&t);
+	model_check_launch(t.m, 0, tech == CC_SNP);
+	ck_assert_uint_eq(model_in_place_pages(t.m, 0), 0);
+	ck_assert_uint_eq(t.cc.stats.populates, t.plan.nitems);
+	ck_assert_uint_eq(model_wasted_pages(t.m), 0);
+	launch_close(&t);
+
+	launch_init(&t, tech, REV8, 2);
+	must(launch_all(&t), &t);
+	ck_assert_uint_gt(model_in_place_pages(t.m, 0), 0);
+	launch_close(&t);
+}
+END_TEST
+
 /* What the guest gets of an item that it is not measured by. */
 START_TEST(unmeasured_contents_arrive)
 {
@@ -241,6 +292,8 @@ int main(void)
 	tcase_add_loop_test(tc, the_measurement_notices_a_changed_bit, 0, 2);
 	tcase_add_loop_test(tc, the_measurement_needs_no_vm, 0, 2);
 	tcase_add_loop_test(tc, memory_does_not_double, 0, 2);
+	tcase_add_loop_test(tc, trap_memory_never_doubles_during_a_launch, 0, 6);
+	tcase_add_loop_test(tc, items_are_copied_where_they_could_be_taken_in_place, 0, 4);
 	tcase_add_loop_test(tc, unmeasured_contents_arrive, 0, LAUNCH_MODES);
 	tcase_add_test(tc, auto_is_snp_else_tdx_else_an_error);
 	suite_add_tcase(s, tc);
