@@ -250,7 +250,9 @@ static int snp_finish(struct cc_launch *launch, struct vmm_error *err)
 	do
 		ret = command(launch, SNP_CMD_LAUNCH_FINISH, "KVM_SEV_SNP_LAUNCH_FINISH", &finish,
 			      &status, err);
-	while ((ret == -EBUSY || ret == -EAGAIN || ret == -EINTR) && cc_retry(launch, &retry));
+	/* EBUSY comes before anything is measured; a second FINISH after anything else could
+	 * measure the vCPUs twice */
+	while (ret == -EBUSY && cc_retry(launch, &retry));
 	return ret < 0 ? ret : 0;
 }
 

@@ -45,13 +45,6 @@ static int convert_in_place(struct guest_mem *mem, const struct run *run, bool t
 	};
 	int ret = kvm_gmem_set_attributes(mem->sys, run->region->fd, &arg, err);
 
-	if (ret == -EINVAL && arg.flags) {
-		/* the capabilities looked like those of a kernel with the flag; without it there
-		 * are no flags at all, and contents stay anyway */
-		mem->preserve = false;
-		arg.flags = 0;
-		ret = kvm_gmem_set_attributes(mem->sys, run->region->fd, &arg, err);
-	}
 	*busy = arg.error_offset;
 	return ret;
 }

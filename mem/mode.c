@@ -5,6 +5,9 @@
 
 static const uint64_t mapped_shared = GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED;
 
+/* Attempts at a question that somebody else may get in the way of. */
+#define PROBES 10
+
 static const char no_guest_memfd[] = "this kernel has no guest_memfd: Linux 6.8 or later is needed";
 
 const char *mem_mode_name(enum mem_mode mode)
@@ -20,53 +23,70 @@ const char *mem_mode_name(enum mem_mode mode)
 }
 
 /*
- * Does a guest_memfd of this VM convert its pages? The ioctl is called with size 0: it is refused
- * with ENOTTY where it is not there or switched off, and with EINVAL where it is live, whatever the
- * number of its capability. 1 or 0, or a negative errno.
+ * Makes the page of a guest_memfd private with GMEM_PRESERVE, and learns from what comes back. The
+ * kernel looks whether it has the ioctl before it looks at the flags, and at those before the page
+ * (virt/kvm/guest_memfd.c):
+ *
+ *	ENOTTY      no in-place conversion, or it is switched off
+ *	EINVAL      it knows no flags, and keeps contents without
+ *	EOPNOTSUPP  it has the flag, and not for this type of VM
+ *	0, EAGAIN   it has the flag, which is needed then; EAGAIN: somebody has the page
+ *
+ * Capabilities are not asked: their numbers moved, and one was given to something else.
  */
-static int converts_in_place(const struct kvm_vm *vm, struct vmm_error *err)
+static int try_page(const struct sys *sys, int fd, struct mem_offer *offer, struct vmm_error *err)
 {
-	struct gmem_attributes nothing = {.attributes = KVM_MEMORY_ATTRIBUTE_PRIVATE};
-	const struct sys *sys = vm->h.sys;
-	int ret, fd;
+	struct gmem_attributes page = {
+		.size = PAGE_SIZE,
+		.attributes = KVM_MEMORY_ATTRIBUTE_PRIVATE,
+		.flags = GMEM_PRESERVE,
+	};
+	int ret = -EINTR;
 
-	fd = kvm_vm_create_guest_memfd(vm, PAGE_SIZE, mapped_shared, err);
-	if (fd == -EINVAL)
-		return 0; /* the flags are there, but not for this type of VM */
-	if (fd < 0)
-		return fd;
-	ret = kvm_gmem_set_attributes(sys, fd, &nothing, err);
-	sys_close(sys, &fd);
-	if (ret == -EINVAL)
-		return 1;
-	return ret == -ENOTTY || ret >= 0 ? 0 : ret;
+	for (int i = 0; i < PROBES && (ret == -EINTR || ret == -EAGAIN); i++)
+		ret = kvm_gmem_set_attributes(sys, fd, &page, err);
+	switch (ret) {
+	case -ENOTTY:
+		offer->why_not[MEM_MODE_IN_PLACE] =
+			"guest_memfd of this kernel does not convert pages, it refuses "
+			"KVM_SET_MEMORY_ATTRIBUTES2";
+		return 0;
+	case -EOPNOTSUPP:
+		offer->why_not[MEM_MODE_IN_PLACE] =
+			"guest_memfd of this kernel does not keep what is in the pages of this "
+			"type of VM";
+		return 0;
+	case -EINVAL:
+		return 0;
+	case 0:
+	case -EAGAIN:
+		offer->preserve = true;
+		return 0;
+	default:
+		return ret;
+	}
 }
 
 static int probe_in_place(const struct kvm_vm *vm, struct mem_offer *offer, struct vmm_error *err)
 {
 	uint64_t flags = (uint64_t)kvm_vm_cap(vm, KVM_CAP_GUEST_MEMFD_FLAGS);
-	unsigned int modes;
-	int ret;
+	int ret, fd = -EINVAL;
 
-	if ((flags & mapped_shared) != mapped_shared) {
+	if ((flags & mapped_shared) == mapped_shared)
+		fd = kvm_vm_create_guest_memfd(vm, PAGE_SIZE, mapped_shared, err);
+	/* the flags may be there, but not for this type of VM */
+	if (fd == -EINVAL) {
 		offer->why_not[MEM_MODE_IN_PLACE] =
 			"guest_memfd of this kernel holds no shared pages of confidential VMs: it "
 			"has no in-place conversion, or that is switched off "
 			"(kvm.gmem_in_place_conversion)";
 		return 0;
 	}
-	ret = converts_in_place(vm, err);
-	if (ret < 0)
-		return ret;
-	if (!ret)
-		offer->why_not[MEM_MODE_IN_PLACE] =
-			"guest_memfd of this kernel does not convert pages, it refuses "
-			"KVM_SET_MEMORY_ATTRIBUTES2";
-	/* the number of the flags was given to the attributes later, whose value is 8 */
-	modes = (unsigned int)kvm_vm_cap(vm, GMEM_CAP_FLAGS_V5);
-	offer->preserve = kvm_vm_cap(vm, GMEM_CAP_ATTRIBUTES_V5) == KVM_MEMORY_ATTRIBUTE_PRIVATE &&
-			  modes <= 3 && modes & GMEM_PRESERVE;
-	return 0;
+	if (fd < 0)
+		return fd;
+	ret = try_page(vm->h.sys, fd, offer, err);
+	sys_close(vm->h.sys, &fd);
+	return ret;
 }
 
 static void probe_split(const struct kvm_vm *vm, struct mem_offer *offer)

@@ -99,7 +99,15 @@ bool exit_handle(struct vcpu *vcpu, int ret)
 
 	/* this exit alone comes with an error; with any other errno the reason is an old one */
 	if ((ret == -EFAULT || ret == -EHWPOISON || ret == 0) && reason == KVM_EXIT_MEMORY_FAULT)
-		return exit_memory_fault(vcpu);
+		return exit_memory_fault(vcpu, ret);
+	if (ret == -EIO && vcpu->vm->cc.config.tech == CC_TDX) {
+		machine_end(vcpu->vm, MINIVMM_CRASH,
+			    "KVM gave the TD up (EIO on vCPU %u): the guest touched memory that it "
+			    "had not accepted, or the TDX module failed; the host kernel's log "
+			    "may tell",
+			    vcpu->id);
+		return false;
+	}
 	if (ret < 0) {
 		vmm_error_errno(&err, ret, "KVM_RUN failed on vCPU %u at %#llx", vcpu->id,
 				(unsigned long long)guest_rip(vcpu));

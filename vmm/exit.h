@@ -9,7 +9,7 @@ struct vcpu;
 
 /* KVM_EXIT_HYPERCALL and KVM_EXIT_MEMORY_FAULT: true to enter the guest again. */
 bool exit_hypercall(struct vcpu *vcpu);
-bool exit_memory_fault(struct vcpu *vcpu);
+bool exit_memory_fault(struct vcpu *vcpu, int ret); /* ret: what KVM_RUN returned */
 
 /* EXIT_SNP_REQ_CERTS: true to enter the guest again; exit_snp.c. When it has left vcpu->certs open,
  * exit_snp_certs_done() comes after the next KVM_RUN. */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <linux/kvm_para.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Faults in a row at one address before a vCPU counts as stuck. */
@@ -93,15 +94,17 @@ static bool fault_is_final(struct vcpu *vcpu, const struct run_memory_fault *fau
  * what kind of access it is (for software-protected VMs KVM takes that from the page itself), and
  * undoing that would cost the page's contents. A guest that means it comes back at once.
  */
-bool exit_memory_fault(struct vcpu *vcpu)
+bool exit_memory_fault(struct vcpu *vcpu, int ret)
 {
 	struct run_memory_fault fault;
 	bool to_private;
 	struct vmm_error err;
-	int state, ret;
+	int state;
 
 	memcpy(&fault, (const uint8_t *)vcpu->kvm.run + KVM_RUN_EXIT, sizeof(fault));
 	to_private = fault.flags & MEMORY_FAULT_PRIVATE;
+	if (ret == -EHWPOISON)
+		return fault_is_final(vcpu, &fault, "the host's memory there is broken");
 	state = mem_is_private(&vcpu->vm->mem, fault.gpa);
 	if (state < 0)
 		return fault_is_final(vcpu, &fault,
@@ -193,13 +196,35 @@ out:
 	text[n] = '\0';
 }
 
+/* What R12 says: bits 31:0 the code, 62:32 an extended one, bit 63: R13 has an address. */
+static void tdx_fatal_code(const uint64_t data[16], char *text, size_t size)
+{
+	uint32_t code = (uint32_t)data[12];
+	uint32_t extended = (uint32_t)(data[12] >> 32) & 0x7fffffff;
+	size_t n;
+
+	if (!(data[1] & 1ULL << 12)) {
+		snprintf(text, size, "without a code");
+		return;
+	}
+	if (code == 0)
+		n = (size_t)snprintf(text, size, "panic");
+	else
+		n = (size_t)snprintf(text, size, "code %#x", code);
+	if (extended)
+		n += (size_t)snprintf(text + n, size - n, ", extended code %#x", extended);
+	if (data[12] >> 63 && data[1] & 1ULL << 13)
+		snprintf(text + n, size - n, ", more at guest address %#llx",
+			 (unsigned long long)data[13]);
+}
+
 static void end_tdx_fatal(struct vcpu *vcpu, const uint64_t data[16])
 {
-	char text[65];
+	char text[65], code[96];
 
 	tdx_fatal_text(data, text);
-	machine_end(vcpu->vm, MINIVMM_CRASH, "the TD reported a fatal error, code %#llx: %s",
-		    (unsigned long long)(data[12] & 0x7fffffffffffffff),
+	tdx_fatal_code(data, code, sizeof(code));
+	machine_end(vcpu->vm, MINIVMM_CRASH, "the TD reported a fatal error, %s: %s", code,
 		    text[0] ? text : "no text");
 }
 

@@ -41,7 +41,7 @@ struct vcpu {
 	pthread_t thread;
 	bool started;	     /* thread exists and has not been joined */
 	uint64_t fault_gpa;  /* of the last KVM_EXIT_MEMORY_FAULT, see exit_cc.c */
-	uint64_t fault_exit; /* exits when it came */
+	uint64_t fault_exit; /* exits when it came, and interruptions since */
 	unsigned int same_faults;
 	struct snp_certs certs; /* that the guest has just been given, see exit_snp.c */
 	_Atomic uint64_t exits; /* written by the own thread only */

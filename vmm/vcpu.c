@@ -99,6 +99,7 @@ static void *vcpu_main(void *arg)
 			exit_snp_certs_done(vcpu);
 		atomic_store_explicit(&vcpu->exits, vcpu->exits + 1, memory_order_relaxed);
 		if (ret == -EINTR || ret == -EAGAIN) {
+			vcpu->fault_exit++; /* the guest has done nothing since */
 			consume_kick();
 			continue;
 		}

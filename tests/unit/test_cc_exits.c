@@ -338,16 +338,57 @@ static void fill_fault(struct model *m, void *ctx)
 	memcpy((uint8_t *)r + KVM_RUN_EXIT, &fault, sizeof(fault));
 }
 
-/* The exit comes with these two errnos, or with none; twice, as a guest that means it does. */
+/* The exit comes with this errno, or with none; twice, as a guest that means it does. */
 START_TEST(errnos_that_come_with_a_memory_fault)
 {
-	static const uint64_t with[] = {EFAULT, EHWPOISON, 0};
+	static const uint64_t with[] = {EFAULT, 0};
 	const struct model_step steps[] = {CALL(fill_fault, NULL), RETURN(with[_i]),
 					   CALL(fill_fault, NULL), RETURN(with[_i]),
 					   LOOK(AT, false),	   POWER_OFF};
 
 	run(steps);
 	ends(MINIVMM_POWEROFF, "");
+}
+END_TEST
+
+/* Not a question of private or shared: no conversion is tried, and no second time either. */
+START_TEST(trap_ehwpoison_is_final)
+{
+	const struct model_step steps[] = {CALL(fill_fault, NULL), RETURN(EHWPOISON)};
+
+	run(steps);
+	ends(MINIVMM_CRASH, "shared access to guest address 0x200000 (low RAM): the host's memory "
+			    "there is broken");
+	ck_assert_int_eq(mem_is_private(&t.vm->mem, AT), 1);
+	ck_assert_uint_eq(minivmm_exits(t.vm), 1);
+}
+END_TEST
+
+/* A vCPU that is kicked between its faults has not got on by that. */
+START_TEST(interruptions_are_no_progress)
+{
+	struct model_step steps[90];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(steps); i += 3) {
+		steps[i] = (struct model_step)MEMORY_FAULT(AT, 4096, PRIVATE, 1);
+		steps[i + 1] = (struct model_step)RETURN(EINTR);
+		steps[i + 2] = (struct model_step)RETURN(EAGAIN);
+	}
+	run(steps);
+	ends(MINIVMM_CRASH, "no progress");
+}
+END_TEST
+
+/* Other vCPUs' EIO is a failure of the host; a TD's is mostly its own. */
+START_TEST(trap_a_td_that_kvm_gave_up_is_a_crash)
+{
+	const struct model_step steps[] = {RETURN(EIO)};
+
+	launch_as("tdx", 1);
+	run(steps);
+	ends(MINIVMM_CRASH, "KVM gave the TD up (EIO on vCPU 0): the guest touched memory that it "
+			    "had not accepted");
+	teardown();
 }
 END_TEST
 
@@ -444,11 +485,13 @@ START_TEST(tdx_text_is_read_in_its_order)
 					   "abcdefgh", "ijklmnop", "qrstuvwx", "yz+-*/()"};
 
 	registers[1] = 0xffff;
-	registers[12] = 1ULL << 63 | 0x15;
+	registers[12] = 1ULL << 63 | 0x77ULL << 32 | 0x15;
+	registers[13] = 0x1234000;
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
 		registers[order[i]] = ascii(part[i]);
 	run(fatal);
-	ends(MINIVMM_CRASH, "the TD reported a fatal error, code 0x15: The firmware panicked: "
+	ends(MINIVMM_CRASH, "the TD reported a fatal error, code 0x15, extended code 0x77, more "
+			    "at guest address 0x1234000: The firmware panicked: "
 			    "012345678abcdefghijklmnopqrstuvwxyz+-*/()");
 }
 END_TEST
@@ -461,7 +504,7 @@ START_TEST(tdx_text_is_filtered)
 	registers[14] = ascii("a\x1b[2Jb\n\r");
 	registers[15] = ascii("\x7f\xff\x80 end");
 	run(fatal);
-	ends(MINIVMM_CRASH, "code 0: a?[2Jb????? end");
+	ends(MINIVMM_CRASH, "fatal error, panic: a?[2Jb????? end");
 	for (const char *c = t.result.text; *c; c++)
 		ck_assert(*c >= ' ' && *c < 0x7f);
 }
@@ -476,7 +519,7 @@ START_TEST(tdx_text_has_only_what_was_exposed)
 	registers[15] = ascii("shown");
 	registers[3] = ascii("later");
 	run(fatal);
-	ends(MINIVMM_CRASH, "code 0: shown");
+	ends(MINIVMM_CRASH, "fatal error, without a code: shown");
 	ck_assert_ptr_null(strstr(t.result.text, "hidden"));
 	ck_assert_ptr_null(strstr(t.result.text, "later"));
 }
@@ -486,7 +529,7 @@ START_TEST(tdx_without_text)
 {
 	memset(registers, 0, sizeof(registers));
 	run(fatal);
-	ends(MINIVMM_CRASH, "code 0: no text");
+	ends(MINIVMM_CRASH, "fatal error, without a code: no text");
 }
 END_TEST
 
@@ -496,6 +539,7 @@ int main(void)
 	TCase *launched = tcase_create("launched"), *tc = tcase_create("exits");
 
 	tcase_set_timeout(launched, 60);
+	tcase_add_test(launched, trap_a_td_that_kvm_gave_up_is_a_crash);
 	tcase_add_loop_test(launched, requests_convert_in_both_directions, 0,
 			    2 * CC_MACHINE_KERNELS);
 	tcase_add_loop_test(launched, touching_a_page_converts_it, 0, 2 * CC_MACHINE_KERNELS);
@@ -518,7 +562,9 @@ int main(void)
 	tcase_add_test(tc, a_few_faults_at_one_place_are_borne);
 	tcase_add_loop_test(tc, a_fault_where_no_ram_is_is_the_end, 0, 2);
 	tcase_add_test(tc, a_fault_that_cannot_be_converted_is_the_end);
-	tcase_add_loop_test(tc, errnos_that_come_with_a_memory_fault, 0, 3);
+	tcase_add_loop_test(tc, errnos_that_come_with_a_memory_fault, 0, 2);
+	tcase_add_test(tc, trap_ehwpoison_is_final);
+	tcase_add_test(tc, interruptions_are_no_progress);
 	tcase_add_loop_test(tc, a_stale_memory_fault_is_not_looked_at, 0, 3);
 	tcase_add_loop_test(tc, sev_termination_is_told_in_words, 0, (int)ARRAY_SIZE(sev_terms));
 	tcase_add_test(tc, tdx_text_is_read_in_its_order);

@@ -109,21 +109,35 @@ START_TEST(contents_are_lost_in_revision_5_without_the_flag)
 }
 END_TEST
 
-/* Capabilities that look like those of revision 5, on a kernel that knows no flags. */
+/* Capabilities that look like those of revision 5, on a kernel that knows no flags: it is asked for
+ * one page, and not while real contents are at stake. */
 START_TEST(trap_the_flag_is_given_up_when_it_is_refused)
 {
 	model_set_cap(m, 249, 8);
 	model_set_cap(m, 250, 2);
 	start(4);
-	ck_assert(mem.preserve);
+	ck_assert(!mem.preserve);
 	add(0, PAGES(16));
 	ck_assert_int_eq(mem_write(&mem, 0, "x", 2), 0);
 	convert(0, PAGES(4), true);
-	ck_assert(!mem.preserve);
 	ck_assert_str_eq(model_guest_ptr(m, 0, 0, 2), "x");
-	convert(PAGES(4), PAGES(4), true);
-	/* one for the probe, one refused, two that worked */
-	ck_assert_uint_eq(conversions(d), 4);
+	/* one for the probe */
+	ck_assert_uint_eq(conversions(d), 2);
+}
+END_TEST
+
+/* A refusal later on is an error: without the flag the contents would be lost, and the launch a
+ * success. */
+START_TEST(trap_einval_of_a_conversion_does_not_lose_contents)
+{
+	start(3);
+	add(0, PAGES(16));
+	ck_assert_int_eq(mem_write(&mem, 0, "x", 2), 0);
+	model_fail_nth_of(m, "KVM_SET_MEMORY_ATTRIBUTES2", 1, EINVAL);
+	ck_assert_int_eq(mem_convert(&mem, 0, PAGES(4), true, &err), -EINVAL);
+	ck_assert(mem.preserve);
+	convert(0, PAGES(4), true);
+	ck_assert_str_eq(model_guest_ptr(m, 0, 0, 2), "x");
 }
 END_TEST
 
@@ -258,6 +272,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, preserve_is_asked_for_before_the_end_of_the_launch_only);
 	tcase_add_test(tc, contents_are_lost_in_revision_5_without_the_flag);
 	tcase_add_test(tc, trap_the_flag_is_given_up_when_it_is_refused);
+	tcase_add_test(tc, trap_einval_of_a_conversion_does_not_lose_contents);
 	tcase_add_loop_test(tc, trap_memory_never_doubles_during_the_launch, 0, DIALECTS);
 	tcase_add_loop_test(tc, trap_memory_never_doubles_at_run_time, 0, DIALECTS);
 	tcase_add_loop_test(tc, trap_stale_contents_do_not_come_back, 0, DIALECTS);

@@ -113,6 +113,27 @@ START_TEST(trap_init_shared_alone_is_no_in_place_conversion)
 }
 END_TEST
 
+/* A kernel of the kind that needs the flag, and has it for other types of VM only. */
+START_TEST(trap_a_kernel_that_does_not_keep_contents_is_not_in_place)
+{
+	model_answer(m, "KVM_SET_MEMORY_ATTRIBUTES2", -EOPNOTSUPP);
+	create_vm(&dialects[3], KVM_X86_SNP_VM);
+	ck_assert_int_eq(mem_probe(&vm, KVM_X86_SNP_VM, &offer, &err), 0);
+	assert_reason(MEM_MODE_IN_PLACE, "does not keep what is in the pages");
+}
+END_TEST
+
+/* Flags are looked at before pages: who says that a page is in use has the flag. */
+START_TEST(a_page_in_use_does_not_hide_the_flag)
+{
+	create_vm(&dialects[_i ? 4 : 3], KVM_X86_SNP_VM);
+	model_set_gmem_eagain_every(m, 1);
+	ck_assert_int_eq(mem_probe(&vm, KVM_X86_SNP_VM, &offer, &err), 0);
+	ck_assert_ptr_null(offer.why_not[MEM_MODE_IN_PLACE]);
+	ck_assert_int_eq(offer.preserve, _i == 0);
+}
+END_TEST
+
 /* Flags that are not for this type of VM are refused when a file is created. */
 START_TEST(refused_flags_are_no_in_place_conversion)
 {
@@ -311,6 +332,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, trap_capability_250_of_revision_8_is_not_the_preserve_flag);
 	tcase_add_test(tc, trap_a_mode_must_not_depend_on_a_capability_number);
 	tcase_add_test(tc, trap_init_shared_alone_is_no_in_place_conversion);
+	tcase_add_test(tc, trap_a_kernel_that_does_not_keep_contents_is_not_in_place);
+	tcase_add_loop_test(tc, a_page_in_use_does_not_hide_the_flag, 0, 2);
 	tcase_add_test(tc, refused_flags_are_no_in_place_conversion);
 	tcase_add_loop_test(tc, a_probe_that_fails_is_an_error_and_not_a_missing_mode, 0, 6);
 	suite_add_tcase(s, tc);

@@ -108,15 +108,11 @@ struct gmem_attributes {
 	__u64 reserved[11];
 };
 #define GMEM_SET_ATTRIBUTES _IOWR(KVMIO, 0xd2, struct gmem_attributes)
-#define GMEM_PRESERVE	    (1ULL << 1)
 
-/* Capability numbers of that series moved with each revision: they stand here and nowhere else.
- * In-place conversion is probed by behaviour; only PRESERVE needs a number. */
-#ifndef GMEM_CAP_ATTRIBUTES_V5
-#define GMEM_CAP_ATTRIBUTES_V5 249 /* revisions 3 to 7; from 8 on 250 */
-#endif
-#ifndef GMEM_CAP_FLAGS_V5
-#define GMEM_CAP_FLAGS_V5 250 /* revisions 4 and 5: mask of content modes, at most 3 */
+/* Of revisions 4 and 5. The capabilities of the series are not used: their numbers moved with each
+ * revision, and mem/mode.c finds out by trying. A kernel with another value: -DGMEM_PRESERVE=... */
+#ifndef GMEM_PRESERVE
+#define GMEM_PRESERVE (1ULL << 1)
 #endif
 
 #ifndef KVM_EXIT_MEMORY_FAULT
