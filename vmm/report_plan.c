@@ -5,7 +5,6 @@
 #include "vmm/machine.h"
 #include "vmm/report.h"
 #include "vmm/supported.h"
-#include "vmm/virtio/blk.h"
 #include "vmm/virtio/devices.h"
 
 #include <errno.h>
@@ -83,9 +82,9 @@ int minivmm_check(const struct minivmm_config *config, struct vmm_error *err)
 		return ret;
 	ret = attest_read(&planned.cc, &config->config, sys_host(), err);
 	if (ret == 0)
-		ret = virtio_blk_check(sys_host(), &config->config, err);
-	if (ret == 0)
 		ret = attest_expect(&planned.cc.config, planned.plan, &planned.mem, NULL, err);
+	if (ret == 0)
+		ret = virtio_check_host(&config->config, sys_host(), err);
 	planned_free(&planned);
 	return ret;
 }

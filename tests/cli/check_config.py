@@ -36,8 +36,7 @@ class Config(Case):
 
     def test_parts_that_this_version_lacks(self):
         self.file("kernel", elf_kernel())
-        for text, key in (("[[net]]\ntap = 'tap0'\n", "net"),
-                          ("[vsock]\ncid = 3\npath = 'v.sock'\n", "vsock"),
+        for text, key in (("[vsock]\ncid = 3\npath = 'v.sock'\n", "vsock"),
                           ("[control]\nsocket = 'c.sock'\n", "control.socket")):
             self.file("vm.toml", text + "[boot]\nkernel = 'kernel'\n")
             for command in ("run", "check", "plan"):

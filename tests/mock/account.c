@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -49,6 +50,8 @@ void model_remove_fd(struct model *m, struct model_fd *f)
 		model_vcpu_closed(f->object);
 	if (f->kind == MODEL_GMEM)
 		model_gmem_closed(f->object);
+	if (f->kind == MODEL_TAP || f->kind == MODEL_VHOST)
+		free(f->object);
 	*f = m->fd[m->nfds - 1];
 	m->fd[m->nfds - 1] = (struct model_fd){.fd = -1};
 	m->nfds--;

@@ -25,12 +25,14 @@ enum model_kind {
 	MODEL_VM,
 	MODEL_VCPU,
 	MODEL_GMEM,
+	MODEL_TAP,   /* /dev/net/tun */
+	MODEL_VHOST, /* /dev/vhost-net */
 };
 
 struct model_fd {
 	int fd;
 	enum model_kind kind;
-	void *object; /* struct model, model_vm, model_vcpu, model_gmem; else NULL */
+	void *object; /* struct model, model_vm, model_vcpu, model_gmem, model_net; else NULL */
 	bool huge;    /* memfd of huge pages; behind it are ordinary ones */
 	unsigned long call;
 	char name[64];
@@ -136,6 +138,8 @@ struct model_request {
 extern const struct model_request model_system_requests[];
 extern const struct model_request model_vm_requests[];
 extern const struct model_request model_vcpu_requests[];
+extern const struct model_request model_tap_requests[];
+extern const struct model_request model_vhost_requests[];
 
 /* --- model.c --- */
 
@@ -189,6 +193,13 @@ int model_create_gmem(struct model_vm *vm, const struct kvm_create_guest_memfd *
 /* The program takes away [addr, addr + len), or a guest_memfd. A foul while a vCPU runs on it. */
 void model_memory_unmapped(struct model *m, const void *addr, size_t len);
 void model_gmem_closed(struct model_gmem *gmem);
+
+/* --- net.c --- */
+
+#define MODEL_TAP_PATH	 "/dev/net/tun"
+#define MODEL_VHOST_PATH "/dev/vhost-net"
+/* The object behind a descriptor of these; freed with free(). */
+void *model_net_new(struct model *m, const char *path);
 
 /* --- irq.c --- */
 int model_create_irqchip(void *object, void *arg);

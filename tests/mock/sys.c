@@ -43,17 +43,25 @@ static struct model_fd *enter(struct model *m, unsigned long call, int fd, enum 
 
 static int op_open(void *ctx, const char *path, int flags)
 {
+	static const char *const names[] = {"open /dev/vhost-net", "open /dev/kvm", "open /dev/sev",
+					    "open /dev/net/tun"};
 	struct model *m = ctx;
 	bool kvm = strcmp(path, "/dev/kvm") == 0, sev = strcmp(path, "/dev/sev") == 0;
+	bool tap = strcmp(path, MODEL_TAP_PATH) == 0, vhost = strcmp(path, MODEL_VHOST_PATH) == 0;
 	unsigned long call;
 	int ret;
 
-	call = model_begin(m, kvm ? "open /dev/kvm" : sev ? "open /dev/sev" : "open", &ret);
+	call = model_begin(m, kvm || sev || tap || vhost ? names[kvm + 2 * sev + 3 * tap] : "open",
+			   &ret);
 	if (!call)
 		return ret;
 	if (sev && !m->snp.present)
 		return -ENOENT;
-	if (!kvm && !sev) {
+	if (tap || vhost) {
+		ret = real()->eventfd(NULL); /* a descriptor that can be waited for */
+		if (ret < 0)
+			return ret;
+	} else if (!kvm && !sev) {
 		ret = real()->open(NULL, path, flags);
 		if (ret < 0)
 			return ret;
@@ -63,7 +71,12 @@ static int op_open(void *ctx, const char *path, int flags)
 		m->call = call;
 		ret = model_object_fd(m, kvm ? MODEL_SYSTEM : MODEL_SEV, kvm ? m : NULL, 0, path);
 	} else {
-		enter(m, call, ret, MODEL_FILE, path);
+		enter(m, call, ret,
+		      tap     ? MODEL_TAP
+		      : vhost ? MODEL_VHOST
+			      : MODEL_FILE,
+		      path)
+			->object = tap || vhost ? model_net_new(m, path) : NULL;
 	}
 	model_unlock(m);
 	return ret;
@@ -179,10 +192,9 @@ static ssize_t op_copy(void *ctx, int from, uint64_t from_offset, int to, uint64
 static const struct model_request *find_request(const struct model_fd *f, unsigned long request)
 {
 	static const struct model_request *const tables[] = {
-		[MODEL_SYSTEM] = model_system_requests,
-		[MODEL_VM] = model_vm_requests,
-		[MODEL_VCPU] = model_vcpu_requests,
-		[MODEL_GMEM] = model_gmem_requests,
+		[MODEL_SYSTEM] = model_system_requests, [MODEL_VM] = model_vm_requests,
+		[MODEL_VCPU] = model_vcpu_requests,	[MODEL_GMEM] = model_gmem_requests,
+		[MODEL_TAP] = model_tap_requests,	[MODEL_VHOST] = model_vhost_requests,
 	};
 	const struct model_request *r = tables[f->kind];
 
@@ -413,6 +425,16 @@ static int op_timerfd(void *ctx)
 	return ret;
 }
 
+/* The model's host has the interfaces tap0 to tap9. */
+static int op_ifindex(void *ctx, const char *name)
+{
+	int ret;
+
+	if (!model_begin(ctx, "ifindex", &ret))
+		return ret;
+	return strlen(name) == 4 && strncmp(name, "tap", 3) == 0 ? 2 + name[3] - '0' : -ENODEV;
+}
+
 static int op_thread_start(void *ctx, pthread_t *thread, void *(*fn)(void *), void *arg)
 {
 	struct model *m = ctx;
@@ -466,6 +488,7 @@ const struct sys_ops model_ops = {
 	.uring_enter = op_uring_enter,
 	.eventfd = op_eventfd,
 	.timerfd = op_timerfd,
+	.ifindex = op_ifindex,
 	.thread_start = op_thread_start,
 	.thread_join = op_thread_join,
 };

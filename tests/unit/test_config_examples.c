@@ -105,7 +105,7 @@ START_TEST(reference_keys_that_are_off_are_good_too)
 			c[1] = ' ';
 	}
 	read_text(&r, text);
-	ck_assert_uint_eq(r.nfaults, 5); /* kernel and firmware by igvm, and three pairs */
+	ck_assert_uint_eq(r.nfaults, 6); /* kernel and firmware by igvm, and four of a kind */
 	for (size_t i = 0; i < r.nfaults; i++)
 		ck_assert_msg(strstr(r.faults[i], "remove") != NULL, "%s", r.faults[i]);
 	config_clear(&r.config);

@@ -177,7 +177,21 @@ static const struct {
 	 "4:1: vsock.path: serial.output is the same socket"},
 	/* what is missing */
 	{"[[disk]]\npath = \"a\"\n[[disk]]\nreadonly = true", "5:3: disk[1].path: missing"},
-	{"[[net]]\n", "3:3: net[0].tap: missing"},
+	{"[[net]]\n", "3:3: net[0].tap: missing, and so are fd and socket: one of them is needed"},
+	{"[[net]]\ntap = \"t\"\nfd = 3",
+	 "5:1: net[0].fd: only one of tap, fd and socket can be used: remove the others"},
+	{"[[net]]\nsocket = \"s\"\nfd = 3",
+	 "4:1: net[0].socket: only one of tap, fd and socket can be used: remove the others"},
+	{"[[net]]\ntap = \"t\"\nmtu = 67", "5:1: net[0].mtu: IPv4 needs at least 68 bytes"},
+	{"[[net]]\nfd = 3\nqueues = 2",
+	 "5:1: net[0].queues: more than one needs a tap interface by name"},
+	{"[[net]]\nsocket = \"s\"\nvhost = \"on\"",
+	 "5:1: net[0].vhost: is for tap interfaces, not for sockets"},
+	{"[[net]]\ntap = \"t\"\nvhost = \"on\"\nrx-bandwidth = \"1M\"",
+	 "5:1: net[0].vhost: knows no limits of bandwidth: remove those, or this"},
+	{"[[net]]\nfd = 3\n[[net]]\nfd = 3", "6:1: net[1].fd: net[0] uses it already"},
+	{"[[net]]\nsocket = \"s\"\n[[net]]\nsocket = \"s\"",
+	 "6:1: net[1].socket: net[0] uses it already"},
 	{"[vsock]\ncid = 3", "3:2: vsock.path: missing"},
 };
 

@@ -14,9 +14,16 @@
 #include <time.h>
 
 #define VIRTIO(reg) (LAYOUT_VIRTIO_BASE + (reg))
+#define NET(reg)    (LAYOUT_VIRTIO_BASE + 0x2000 + VIRTIO_MMIO_##reg)
 
-/* A guest that uses the serial port with interrupts, looks at its virtio device, sets its boot mark
- * and powers off. */
+/* One of the network device's queues, of 16 entries. */
+#define NET_QUEUE(n, gpa)                                                                          \
+	STORE(NET(QUEUE_SEL), 4, n), STORE(NET(QUEUE_NUM), 4, 16),                                 \
+		STORE(NET(QUEUE_DESC_LOW), 4, gpa), STORE(NET(QUEUE_AVAIL_LOW), 4, (gpa) + 0x400), \
+		STORE(NET(QUEUE_USED_LOW), 4, (gpa) + 0x800), STORE(NET(QUEUE_READY), 4, 1)
+
+/* A guest that uses the serial port with interrupts, looks at its virtio devices, starts the third
+ * one, sets its boot mark and powers off. */
 static const struct model_step guest[] = {
 	OUT(UART_IER, 1, 2),
 	IN_ANY(PLATFORM_SERIAL_PORT + 2, 1),
@@ -26,12 +33,22 @@ static const struct model_step guest[] = {
 	STORE(VIRTIO(VIRTIO_MMIO_STATUS), 4, 0),
 	STORE(VIRTIO(VIRTIO_MMIO_STATUS), 4, VIRTIO_CONFIG_S_ACKNOWLEDGE),
 	LOAD(VIRTIO(VIRTIO_MMIO_STATUS), 4, VIRTIO_CONFIG_S_ACKNOWLEDGE),
+	LOAD(NET(DEVICE_ID), 4, VIRTIO_ID_NET),
+	STORE(NET(STATUS), 4, 3),
+	STORE(NET(DRIVER_FEATURES_SEL), 4, 1),
+	STORE(NET(DRIVER_FEATURES), 4, 1u << (VIRTIO_F_VERSION_1 - 32)),
+	STORE(NET(STATUS), 4, 11),
+	NET_QUEUE(0, 0x10000),
+	NET_QUEUE(1, 0x11000),
+	STORE(NET(STATUS), 4, 15),
 	OUT(BOOT_MARK_PORT, 1, 1),
 	POWER_OFF,
 };
 
 static const int errnos[] = {EINTR, EAGAIN, ENOMEM, EINVAL, EFAULT,
 			     EBUSY, EIO,    EMFILE, EPERM,  ENOSPC};
+
+#define NEEDS_RESET "when the guest starts the device: it is told that the device needs a reset"
 
 /* Calls whose failure need not end the VM, and why. */
 static const struct {
@@ -45,22 +62,45 @@ static const struct {
 	{"cloexec", 0, "the guest_memfd then stays open in a child that the caller makes"},
 	{"KVM_IRQ_LINE", 0, "the guest polls, or shows that it hangs; there is no way to tell it"},
 	{"KVM_CREATE_VM", EINTR, "tried again"},
+	{"open /dev/vhost-net", ENOENT, "this process moves the frames then"},
+	{"open /dev/vhost-net", EPERM, "this process moves the frames then"},
+	{"TUNSETIFF", EINVAL, "tried as an interface with several queues"},
+	{"VHOST_GET_VRING_BASE", 0, "where it was does not matter at a reset"},
+	{"VHOST_SET_FEATURES", 0, NEEDS_RESET},
+	{"VHOST_SET_MEM_TABLE", 0, NEEDS_RESET},
+	{"VHOST_SET_VRING_NUM", 0, NEEDS_RESET},
+	{"VHOST_SET_VRING_BASE", 0, NEEDS_RESET},
+	{"VHOST_SET_VRING_ADDR", 0, NEEDS_RESET},
+	{"VHOST_SET_VRING_KICK", 0, NEEDS_RESET},
+	{"VHOST_SET_VRING_CALL", 0, NEEDS_RESET},
+	{"VHOST_SET_VRING_ERR", 0, NEEDS_RESET},
+	{"VHOST_NET_SET_BACKEND", 0, NEEDS_RESET},
+	{"TUNSETOFFLOAD", 0, NEEDS_RESET},
 	{"KVM_RUN", EINTR, "entered again"},
 	{"KVM_RUN", EAGAIN, "entered again"},
 	{"uring_setup", 0, "a disk's thread then waits itself"},
 	{"mmap io_uring", 0, "the same"},
 };
 
-/* Devices of all kinds that need nothing on the host. `image` is the disk's. */
+/* Devices of all kinds; the model has the interfaces. `image` is the disk's. */
 static void add_devices(struct vmm_config *config, const struct test_file *image)
 {
+	static const char *const settings[][2] = {
+		{"machine.io-threads", "2"},
+		{"rng.source", "\"/dev/urandom\""},
+		{"disk[0].iops", "100"},
+		{"net[0].tap", "\"tap0\""},
+		{"net[0].queues", "2"},
+		{"net[1].tap", "\"tap1\""},
+		{"net[1].rx-bandwidth", "\"1M\""},
+		{"net[1].tx-bandwidth", "\"1M\""},
+	};
 	char path[48];
 
 	snprintf(path, sizeof(path), "\"%s\"", image->path);
-	ck_assert_int_eq(config_set(config, "rng.source", "\"/dev/urandom\"", NULL), 0);
 	ck_assert_int_eq(config_set(config, "disk[0].path", path, NULL), 0);
-	ck_assert_int_eq(config_set(config, "disk[0].iops", "100", NULL), 0);
-	ck_assert_int_eq(config_set(config, "machine.io-threads", "2", NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+		ck_assert_int_eq(config_set(config, settings[i][0], settings[i][1], NULL), 0);
 }
 
 static struct test_file make_image(void)

@@ -40,6 +40,12 @@ enum config_on_reboot {
 	CONFIG_REBOOT_RELAUNCH,
 };
 
+enum config_vhost {
+	CONFIG_VHOST_AUTO,
+	CONFIG_VHOST_ON,
+	CONFIG_VHOST_OFF,
+};
+
 struct config_machine {
 	uint32_t vcpus;	 /* 1..255; the host's own limit is checked later */
 	uint64_t memory; /* bytes, a multiple of 2 MiB, at least 32 MiB */
@@ -99,9 +105,18 @@ struct config_disk {
 	uint32_t iops;	    /* requests per second; 0: no limit */
 };
 
+/* Of these exactly one is given: tap, fd, socket. */
 struct config_net {
 	char *tap;
-	char *mac;
+	uint32_t fd;
+	bool have_fd;
+	char *socket;
+	char *mac;	 /* NULL: made up */
+	uint32_t mtu;	 /* 68..65535; 0: the guest's own */
+	uint32_t queues; /* pairs, 1..8 */
+	enum config_vhost vhost;
+	uint64_t rx_bandwidth; /* bytes a second to the guest; 0: no limit */
+	uint64_t tx_bandwidth; /* and from it */
 };
 
 struct config_vsock {

@@ -148,15 +148,50 @@ static void check_disks(const struct checker *c)
 	}
 }
 
+static void check_net(const struct checker *c, size_t i)
+{
+	const struct config_net *net = &c->config->net[i];
+	unsigned int given = (net->tap ? 1u : 0) + (net->socket ? 1u : 0) + net->have_fd;
+	char key[32];
+
+	snprintf(key, sizeof(key), "net[%zu].tap", i);
+	if (given == 0)
+		missing(c, key, "missing, and so are fd and socket: one of them is needed");
+	if (given > 1) {
+		snprintf(key, sizeof(key), "net[%zu].%s", i, net->socket ? "socket" : "fd");
+		complain(c, key, "only one of tap, fd and socket can be used: remove the others");
+	}
+	snprintf(key, sizeof(key), "net[%zu].mtu", i);
+	if (net->mtu > 0 && net->mtu < 68)
+		complain(c, key, "IPv4 needs at least 68 bytes");
+	snprintf(key, sizeof(key), "net[%zu].queues", i);
+	if (net->queues > 1 && !net->tap)
+		complain(c, key, "more than one needs a tap interface by name");
+	snprintf(key, sizeof(key), "net[%zu].vhost", i);
+	if (net->vhost != CONFIG_VHOST_ON)
+		return;
+	if (net->socket)
+		complain(c, key, "is for tap interfaces, not for sockets");
+	if (net->rx_bandwidth || net->tx_bandwidth)
+		complain(c, key, "knows no limits of bandwidth: remove those, or this");
+}
+
 static void check_nets(const struct checker *c)
 {
 	const struct config_net *net = c->config->net;
 	char name[32];
 
-	for (size_t i = 1; i < c->config->nnets; i++) {
+	for (size_t i = 0; i < c->config->nnets; i++) {
+		check_net(c, i);
 		for (size_t j = 0; j < i; j++) {
-			if (same(net[i].tap, net[j].tap)) {
-				snprintf(name, sizeof(name), "net[%zu].tap", i);
+			const char *twice =
+				same(net[i].tap, net[j].tap)				     ? "tap"
+				: net[i].have_fd && net[j].have_fd && net[i].fd == net[j].fd ? "fd"
+				: same(net[i].socket, net[j].socket) ? "socket"
+								     : NULL;
+
+			if (twice) {
+				snprintf(name, sizeof(name), "net[%zu].%s", i, twice);
 				complain(c, name, "net[%zu] uses it already", j);
 			}
 			if (net[i].mac && net[j].mac && strcasecmp(net[i].mac, net[j].mac) == 0) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <net/if.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -210,6 +211,14 @@ static int host_timerfd(void *ctx)
 	return result(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
 }
 
+static int host_ifindex(void *ctx, const char *name)
+{
+	unsigned int index = if_nametoindex(name);
+
+	(void)ctx;
+	return index > 0 ? (int)index : -errno;
+}
+
 static int host_thread_start(void *ctx, pthread_t *thread, void *(*fn)(void *), void *arg)
 {
 	pthread_attr_t attr;
@@ -256,6 +265,7 @@ const struct sys *sys_host(void)
 		.uring_enter = host_uring_enter,
 		.eventfd = host_eventfd,
 		.timerfd = host_timerfd,
+		.ifindex = host_ifindex,
 		.thread_start = host_thread_start,
 		.thread_join = host_thread_join,
 	};

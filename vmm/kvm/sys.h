@@ -70,6 +70,8 @@ struct sys_ops {
 	int (*eventfd)(void *ctx);
 	/* the same; of CLOCK_MONOTONIC */
 	int (*timerfd)(void *ctx);
+	/* number of the host's network interface of that name; -ENODEV: there is none */
+	int (*ifindex)(void *ctx, const char *name);
 	int (*thread_start)(void *ctx, pthread_t *thread, void *(*fn)(void *), void *arg);
 	int (*thread_join)(void *ctx, pthread_t thread);
 };

@@ -3,6 +3,7 @@
 
 #include "vmm/base/bytes.h"
 #include "vmm/virtio/blk.h"
+#include "vmm/virtio/net.h"
 #include "vmm/virtio/rng.h"
 
 #include <errno.h>
@@ -41,14 +42,22 @@ static int disk_create(struct virtio_device **dev, struct virtio_host *host,
 	return virtio_blk_create(dev, host, &config->disk[index], index, err);
 }
 
+static size_t net_count(const struct vmm_config *config)
+{
+	return config->nnets;
+}
+
 /* In the order of their places. `index` counts the devices of one kind. */
 static const struct {
 	size_t (*count)(const struct vmm_config *config);
 	int (*create)(struct virtio_device **dev, struct virtio_host *host,
 		      const struct vmm_config *config, size_t index, struct vmm_error *err);
+	/* Has the host what all of them need? NULL: only creating them tells. */
+	int (*check)(const struct sys *sys, const struct vmm_config *config, struct vmm_error *err);
 } kinds[] = {
-	{rng_count, rng_create},
-	{disk_count, disk_create},
+	{rng_count, rng_create, NULL},
+	{disk_count, disk_create, virtio_blk_check},
+	{net_count, virtio_net_create, virtio_net_check},
 };
 
 /* --- all of them ------------------------------------------------------------------------------ */
@@ -86,6 +95,16 @@ int virtio_check(const struct vmm_config *config, enum cc_tech tech, struct vmm_
 				     "their interrupts need an I/O APIC, which KVM does not give "
 				     "to TDs");
 	return 0;
+}
+
+int virtio_check_host(const struct vmm_config *config, const struct sys *sys, struct vmm_error *err)
+{
+	int ret = 0;
+
+	for (size_t kind = 0; kind < ARRAY_SIZE(kinds) && ret == 0; kind++)
+		if (kinds[kind].check)
+			ret = kinds[kind].check(sys, config, err);
+	return ret;
 }
 
 size_t virtio_places(const struct vmm_config *config, struct acpi_virtio place[VIRTIO_MAX_DEVICES])

@@ -277,7 +277,7 @@ static uint64_t mmio_read(struct device *bus_dev, uint64_t offset, unsigned int 
 	case VIRTIO_MMIO_VENDOR_ID:
 		return VENDOR;
 	case VIRTIO_MMIO_INTERRUPT_STATUS:
-		return atomic_load(&dev->interrupt);
+		return atomic_load(&dev->interrupt) | atomic_load(&dev->standing);
 	case VIRTIO_MMIO_STATUS:
 		return atomic_load(&dev->status);
 	case VIRTIO_MMIO_SHM_LEN_LOW:

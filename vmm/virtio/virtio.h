@@ -83,6 +83,8 @@ struct virtio_device {
 	uint16_t queue_max;	    /* entries */
 	int irq_fd;		    /* an irqfd */
 	_Atomic uint32_t interrupt; /* InterruptStatus */
+	/* what it always shows: a device whose interrupt others raise (vhost) sets this */
+	_Atomic uint32_t standing;
 	_Atomic uint32_t status;
 	unsigned int complaints; /* lines in the log so far */
 	pthread_mutex_t lock;	 /* of what follows, and of `config` and the queues' set-up */
