@@ -42,7 +42,10 @@ int minivmm_config_set(struct minivmm_config *config, const char *key, const cha
 
 bool minivmm_config_uses_terminal(const struct minivmm_config *config)
 {
-	return strcmp(config->config.serial.output, "stdio") == 0;
+	const char *console = config->config.console.output;
+
+	return strcmp(config->config.serial.output, "stdio") == 0 ||
+	       (console && strcmp(console, "stdio") == 0);
 }
 
 unsigned int minivmm_config_grace(const struct minivmm_config *config)

@@ -62,6 +62,11 @@ void minivmm_stop(struct minivmm *vm, enum minivmm_stop how)
 	raise_eventfd(vm->stop_fd);
 }
 
+void minivmm_terminal_resized(struct minivmm *vm)
+{
+	platform_terminal_resized(vm->platform);
+}
+
 /* In the I/O thread: minivmm_stop() or machine_end() was called. */
 static void stop_ready(struct loop_source *source, uint32_t events)
 {

@@ -120,6 +120,10 @@ enum minivmm_stop {
 /* Any thread, any time after minivmm_create(); also from a signal handler. Returns at once. */
 MINIVMM_API void minivmm_stop(struct minivmm *vm, enum minivmm_stop how);
 
+/* The terminal that is standard output has another size (SIGWINCH): tells a guest whose virtio
+ * console it is. Any thread, after minivmm_run(), not from a signal handler. */
+MINIVMM_API void minivmm_terminal_resized(struct minivmm *vm);
+
 enum minivmm_end {
 	MINIVMM_RUNNING,  /* not over yet */
 	MINIVMM_POWEROFF, /* the guest switched itself off */

@@ -10,6 +10,7 @@
 #include "vmm/dev/serial.h"
 #include "vmm/machine.h"
 #include "vmm/platform_ovmf.h"
+#include "vmm/virtio/console.h"
 #include "vmm/virtio/devices.h"
 
 #include <errno.h>
@@ -49,13 +50,22 @@ static void on_poweroff(void *ctx)
 	machine_end(p->vm, MINIVMM_POWEROFF, NULL);
 }
 
+/* Did the guest say on one of its consoles that it panics? */
+static bool recent_panic(struct platform *p, char *text, size_t size)
+{
+	if (console_recent_panic(&p->console, text, size))
+		return true;
+	return p->virtio.console &&
+	       console_recent_panic(virtio_console_end(p->virtio.console), text, size);
+}
+
 /* A kernel without pvpanic driver resets after a panic like one that reboots, but it said so. */
 static void on_reset(void *ctx)
 {
 	struct platform *p = ctx;
 	char panic[PANIC_WATCH_LINE];
 
-	if (console_recent_panic(&p->console, panic, sizeof(panic)))
+	if (recent_panic(p, panic, sizeof(panic)))
 		machine_end(p->vm, MINIVMM_CRASH, "guest panic: %s", panic);
 	else
 		machine_end(p->vm, MINIVMM_REBOOT, NULL);
@@ -70,7 +80,7 @@ static void on_panic(void *ctx, uint8_t events)
 		vmm_log(&p->vm->log, VMM_LOG_WARN, "guest panic, its crash kernel takes over");
 		return;
 	}
-	if (console_recent_panic(&p->console, panic, sizeof(panic)))
+	if (recent_panic(p, panic, sizeof(panic)))
 		machine_end(p->vm, MINIVMM_CRASH, "guest panic: %s", panic);
 	else
 		machine_end(p->vm, MINIVMM_CRASH, "guest panic, reported through pvpanic");
@@ -152,6 +162,8 @@ static int add_virtio(struct platform *p, struct vmm_error *err)
 		.mem = &vm->mem,
 		.log = &vm->log,
 		.confidential = vm->cc.config.tech != CC_NONE,
+		.quit = on_quit,
+		.quit_ctx = p,
 		.loops = vm->io.loops,
 		.nloops = vm->io.nloops,
 	};
@@ -161,6 +173,7 @@ static int add_virtio(struct platform *p, struct vmm_error *err)
 int platform_create(struct platform **out, struct minivmm *vm, struct vmm_error *err)
 {
 	struct platform *p = calloc(1, sizeof(*p));
+	struct console_port port;
 	int ret;
 
 	if (!p)
@@ -172,9 +185,10 @@ int platform_create(struct platform **out, struct minivmm *vm, struct vmm_error 
 		return ret;
 	}
 	init_devices(p);
+	port = console_serial_port(&p->serial);
 	ret = add_to_bus(p, err);
 	if (ret == 0)
-		ret = console_start(&p->console, &p->serial, &vm->loop, err);
+		ret = console_start(&p->console, &port, &vm->loop, err);
 	if (ret == 0)
 		ret = add_virtio(p, err);
 	if (ret < 0) {
@@ -199,6 +213,7 @@ void platform_flush(struct platform *p)
 {
 	uint64_t lost;
 
+	virtio_flush_all(&p->virtio);
 	console_flush(&p->console);
 	lost = console_dropped(&p->console);
 	if (lost > p->lost_told)
@@ -207,6 +222,12 @@ void platform_flush(struct platform *p)
 			"away, or the disk is full",
 			(unsigned long long)(lost - p->lost_told));
 	p->lost_told = lost;
+}
+
+void platform_terminal_resized(struct platform *p)
+{
+	if (p->virtio.console)
+		virtio_console_resized(p->virtio.console);
 }
 
 void platform_destroy(struct platform *p)

@@ -188,6 +188,11 @@ int minivmm_run(struct minivmm *vm, struct vmm_error *err)
 	return 0;
 }
 
+void minivmm_terminal_resized(struct minivmm *vm)
+{
+	(void)vm;
+}
+
 void minivmm_stop(struct minivmm *vm, enum minivmm_stop how)
 {
 	if (vm->result.end != MINIVMM_RUNNING)

@@ -57,6 +57,7 @@ static void start(const char *what)
 {
 	struct irq_line irq = {0};
 	struct serial_sink sink;
+	struct console_port port;
 	struct vmm_error err = {0};
 	sigset_t all, old;
 
@@ -64,7 +65,8 @@ static void start(const char *what)
 	ck_assert_msg(console_open(&console, what, on_quit, &quits, &err) == 0, "%s", err.text);
 	sink = console_sink(&console);
 	serial_init(&serial, &irq, &sink);
-	ck_assert_int_eq(console_start(&console, &serial, &loop, NULL), 0);
+	port = console_serial_port(&serial);
+	ck_assert_int_eq(console_start(&console, &port, &loop, NULL), 0);
 	stop = (struct loop_source){.ready = stop_ready, .fd = eventfd(0, EFD_CLOEXEC)};
 	ck_assert_int_eq(loop_add(&loop, &stop, EPOLLIN, NULL), 0);
 

@@ -41,6 +41,9 @@ static void take_signal(struct run *run, struct minivmm *vm, int sig)
 		if (minivmm_config_uses_terminal(run->config))
 			tty_raw();
 		return;
+	case SIGWINCH:
+		minivmm_terminal_resized(vm);
+		return;
 	case SIGQUIT:
 		stop_now(run, vm, "stopped by SIGQUIT before the guest powered off");
 		return;

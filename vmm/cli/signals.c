@@ -9,7 +9,7 @@
 /* Those that signals_open() is about and that the caller of the program does not want ignored. */
 static void told_signals(sigset_t *told)
 {
-	static const int wanted[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGCONT};
+	static const int wanted[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGCONT, SIGWINCH};
 	struct sigaction old;
 
 	sigemptyset(told);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The signals that ask the program to end: SIGTERM, SIGINT, SIGHUP, SIGQUIT, and SIGCONT beside
- * them. While a VM is made and launched they do what they always do, so that a launch that takes
+ * The signals that ask the program to end: SIGTERM, SIGINT, SIGHUP, SIGQUIT, and SIGCONT and
+ * SIGWINCH beside them. While a VM is made and launched they do what they always do, so that a launch that takes
  * long can be ended; while it runs they are held back and read from a descriptor.
  */
 #ifndef VMM_CLI_SIGNALS_H

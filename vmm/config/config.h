@@ -130,6 +130,13 @@ struct config_rng {
 	char *source;
 };
 
+struct config_console {
+	bool present;
+	char *output;	  /* as of struct config_serial */
+	uint32_t columns; /* 0: the terminal's, or not said */
+	uint32_t rows;
+};
+
 struct config_control {
 	char *socket;
 };
@@ -151,6 +158,7 @@ struct vmm_config {
 	size_t nnets;
 	struct config_vsock vsock;
 	struct config_rng rng;
+	struct config_console console;
 	struct config_control control;
 	struct config_log log;
 };

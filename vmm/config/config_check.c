@@ -202,12 +202,36 @@ static void check_nets(const struct checker *c)
 	}
 }
 
+static void check_console(const struct checker *c)
+{
+	const struct config_console *console = &c->config->console;
+
+	if (same(console->output, "stdio") && same(c->config->serial.output, "stdio"))
+		complain(c, "console.output",
+			 "serial.output is \"stdio\", too; \"null\" is an alternative");
+	if ((console->columns == 0) != (console->rows == 0))
+		complain(c, console->columns ? "console.columns" : "console.rows",
+			 "columns and rows are given together");
+}
+
+static const char *socket_of(const char *output)
+{
+	return output && strncmp(output, "unix:", 5) == 0 ? output + 5 : NULL;
+}
+
 /* Sockets that minivmm makes. Each needs a path of its own. */
 static void check_sockets(const struct checker *c)
 {
 	const struct vmm_config *config = c->config;
-	const char *serial =
-		strncmp(config->serial.output, "unix:", 5) == 0 ? config->serial.output + 5 : NULL;
+	const char *serial = socket_of(config->serial.output);
+	const char *console = socket_of(config->console.output);
+
+	if (same(console, serial))
+		complain(c, "console.output", "serial.output is the same socket");
+	if (same(config->vsock.path, console))
+		complain(c, "vsock.path", "console.output is the same socket");
+	if (same(config->control.socket, console))
+		complain(c, "control.socket", "console.output is the same socket");
 
 	if (same(config->vsock.path, serial))
 		complain(c, "vsock.path", "serial.output is the same socket");
@@ -228,6 +252,7 @@ void config_check(const struct vmm_config *config, bool complete, config_complai
 	check_cc(&c);
 	check_disks(&c);
 	check_nets(&c);
+	check_console(&c);
 	check_sockets(&c);
 	check_all_required(&c);
 }

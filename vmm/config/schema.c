@@ -352,6 +352,24 @@ static const struct schema_key rng_keys[] = {
 	 .text = TEXT("/dev/urandom")},
 };
 
+static const struct schema_key console_keys[] = {
+	{.name = "output",
+	 .help = "where the console goes; only one of this and serial.output may be stdio",
+	 .type = SCHEMA_OUTPUT,
+	 .required = true,
+	 .offset = offsetof(struct config_console, output)},
+	{.name = "columns",
+	 .help = "width that the guest is told; 0: that of the terminal",
+	 .type = SCHEMA_NUMBER,
+	 .offset = offsetof(struct config_console, columns),
+	 .max = UINT16_MAX},
+	{.name = "rows",
+	 .help = "height, with columns",
+	 .type = SCHEMA_NUMBER,
+	 .offset = offsetof(struct config_console, rows),
+	 .max = UINT16_MAX},
+};
+
 static const struct schema_key control_keys[] = {
 	{.name = "socket",
 	 .help = "Unix socket that takes commands",
@@ -426,6 +444,12 @@ const struct schema_table schema_tables[] = {
 	 .nkeys = ARRAY_SIZE(rng_keys),
 	 .offset = offsetof(struct vmm_config, rng),
 	 .present = offsetof(struct vmm_config, rng.present)},
+	{.name = "console",
+	 .help = "a virtio console, hvc0 in Linux, besides the serial port",
+	 .keys = console_keys,
+	 .nkeys = ARRAY_SIZE(console_keys),
+	 .offset = offsetof(struct vmm_config, console),
+	 .present = offsetof(struct vmm_config, console.present)},
 	{.name = "control",
 	 .help = "the control socket",
 	 .keys = control_keys,

@@ -163,7 +163,7 @@ static void timer_ready(struct loop_source *source, uint32_t events)
 		c->refused = false;
 	pthread_mutex_unlock(&c->lock);
 	if (go_on)
-		serial_sink_ready(c->serial);
+		c->port.sink_ready(c->port.ctx);
 	if (c->in_paused || c->accept_paused)
 		console_input_retry(c);
 }
@@ -199,9 +199,9 @@ static void drain(struct console *c)
 void console_flush(struct console *c)
 {
 	drain(c);
-	if (c->refused) { /* a few bytes are still in the serial port */
+	if (c->refused) { /* a few bytes are still in the device */
 		c->refused = false;
-		serial_sink_ready(c->serial);
+		c->port.sink_ready(c->port.ctx);
 		drain(c);
 	}
 }
@@ -248,7 +248,7 @@ static int open_backend(struct console *c, const char *output, struct vmm_error 
 		return console_listen(&c->listener, output + 5, err);
 	}
 	return vmm_error_set(err, -EINVAL,
-			     "serial output \"%s\": expected stdio, null, file:PATH or unix:PATH",
+			     "console output \"%s\": expected stdio, null, file:PATH or unix:PATH",
 			     output);
 }
 
@@ -288,12 +288,43 @@ struct serial_sink console_sink(struct console *c)
 	return (struct serial_sink){.write = console_write, .room = console_input_room, .ctx = c};
 }
 
-int console_start(struct console *c, struct serial *serial, struct loop *loop,
+static size_t port_room(void *ctx)
+{
+	return serial_room(ctx);
+}
+
+static bool port_listening(void *ctx)
+{
+	return serial_listening(ctx);
+}
+
+static void port_receive(void *ctx, const uint8_t *buf, size_t len)
+{
+	serial_receive(ctx, buf, len);
+}
+
+static void port_sink_ready(void *ctx)
+{
+	serial_sink_ready(ctx);
+}
+
+struct console_port console_serial_port(struct serial *serial)
+{
+	return (struct console_port){
+		.room = port_room,
+		.listening = port_listening,
+		.receive = port_receive,
+		.sink_ready = port_sink_ready,
+		.ctx = serial,
+	};
+}
+
+int console_start(struct console *c, const struct console_port *port, struct loop *loop,
 		  struct vmm_error *err)
 {
 	int ret;
 
-	c->serial = serial;
+	c->port = *port;
 	c->loop = loop;
 	c->timer.ready = timer_ready;
 	ret = loop_add(loop, &c->timer, EPOLLIN, err);

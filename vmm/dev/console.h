@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host's end of the serial port's cable: standard input and output, a file, a unix socket, or
- * nothing. serial.output says which: stdio | null | file:PATH | unix:PATH.
+ * The host's end of a console's cable: standard input and output, a file, a unix socket, or
+ * nothing. serial.output or console.output says which: stdio | null | file:PATH | unix:PATH. The
+ * other end is a device, `struct console_port`: the serial port, or a virtio console.
  *
- * Output. The guest sends a byte with each exit; a write(2) for each would triple its price. Bytes
- * are gathered until the end of a line, CONSOLE_FLUSH_BYTES or CONSOLE_FLUSH_MS, whatever comes
- * first. No thread ever waits for a reader. What a slow one does not take stays in a buffer of
- * fixed size; when that is full
+ * Output. Behind a serial port the guest sends a byte with each exit; a write(2) for each would
+ * triple its price. Bytes are gathered until the end of a line, CONSOLE_FLUSH_BYTES or
+ * CONSOLE_FLUSH_MS, whatever comes first. No thread ever waits for a reader. What a slow one does
+ * not take stays in a buffer of fixed size; when that is full
  *   - standard output: the guest's transmitter looks busy, so the guest slows down to the reader's
  *     pace without losing anything; after CONSOLE_STALL_MS in which the reader took nothing the
  *     output is dropped until it reads again, so a stuck reader cannot hold the guest up for ever;
@@ -18,7 +19,7 @@
  * standard input arrives complete. The terminal's mode is the program's business.
  *
  * Locks: the serial port calls the sink with its own lock held, so the console never calls the
- * serial port with the console's lock held.
+ * port with the console's lock held.
  */
 #ifndef VMM_DEV_CONSOLE_H
 #define VMM_DEV_CONSOLE_H
@@ -42,13 +43,27 @@
 #define CONSOLE_STALL_MS    5000
 #define CONSOLE_RETRY_MS    500
 #define CONSOLE_END_MS	    200 /* how long console_flush() waits for a reader */
+#define CONSOLE_MOUTHFUL    64	/* bytes of input at a time */
+
+/* The device at the guest's end. Called on the loop's thread, sink_ready() also by
+ * console_flush(). */
+struct console_port {
+	/* bytes of input that the device takes now; when it can take more again after 0 it says so
+	 * by its sink's room() */
+	size_t (*room)(void *ctx);
+	/* does the guest's driver want input? Before that it may throw some away */
+	bool (*listening)(void *ctx);
+	void (*receive)(void *ctx, const uint8_t *buf, size_t len); /* no more than room() */
+	void (*sink_ready)(void *ctx);				    /* the sink takes bytes again */
+	void *ctx;
+};
 
 struct console {
 	/* the user pressed the escape keys for quitting; called on the loop's thread */
 	void (*quit)(void *ctx);
 	void *ctx;
 	struct loop *loop; /* NULL until console_start() */
-	struct serial *serial;
+	struct console_port port;
 
 	/* input: used on the loop's thread only */
 	struct loop_source in; /* fd -1: none, or its end was reached */
@@ -62,7 +77,7 @@ struct console {
 	struct loop_source timer; /* timerfd: buffered output is old enough */
 	struct loop_source accept;
 	struct console_listener listener;
-	_Atomic bool starved; /* input waits for the serial port: its sink.room() must wake us */
+	_Atomic bool starved; /* input waits for the device: its sink.room() must wake us */
 
 	pthread_mutex_t lock; /* of all below */
 	struct console_output out;
@@ -88,9 +103,12 @@ int console_open(struct console *console, const char *output, void (*quit)(void 
 /* What the serial port sends to. Valid as long as the console is. */
 struct serial_sink console_sink(struct console *console);
 
-/* Joins serial port and console, and begins to watch. Before loop_run(), which must run for output
- * to be complete. */
-int console_start(struct console *console, struct serial *serial, struct loop *loop,
+/* The serial port as a console's device. */
+struct console_port console_serial_port(struct serial *serial);
+
+/* Joins device and console, and begins to watch. Before loop_run(), which must run for output to be
+ * complete. `port` is copied. */
+int console_start(struct console *console, const struct console_port *port, struct loop *loop,
 		  struct vmm_error *err);
 
 /* Writes out what is buffered, waiting at most CONSOLE_END_MS. For the end of the VM: any thread,

@@ -30,7 +30,7 @@ void console_input_room(void *ctx)
 }
 
 /*
- * Bytes to read now; 0: none before the serial port wakes us. `starved` is set first, so that room
+ * Bytes to read now; 0: none before the device wakes us. `starved` is set first, so that room
  * made while we look is not missed.
  */
 static size_t input_room(struct console *c)
@@ -38,8 +38,10 @@ static size_t input_room(struct console *c)
 	size_t room;
 
 	atomic_store(&c->starved, true);
-	room = serial_room(c->serial);
-	if (c->in_waits && !serial_listening(c->serial))
+	room = c->port.room(c->port.ctx);
+	if (room > CONSOLE_MOUTHFUL)
+		room = CONSOLE_MOUTHFUL;
+	if (c->in_waits && !c->port.listening(c->port.ctx))
 		room = 0;
 	if (room && c->escape.pending) /* a Ctrl-A held back may come on top */
 		room--;
@@ -117,7 +119,7 @@ static void accept_ready(struct loop_source *source, uint32_t events)
 	watch_input(c, true);
 }
 
-/* --- from descriptor to serial port ----------------------------------------------------------- */
+/* --- from descriptor to device ----------------------------------------------------------- */
 
 static void input_ended(struct console *c)
 {
@@ -142,7 +144,7 @@ static bool in_background(const struct console *c)
 /* Takes one mouthful; when there is more, the loop calls again. */
 static void pump(struct console *c)
 {
-	uint8_t raw[SERIAL_FIFO], keys[SERIAL_FIFO + 1];
+	uint8_t raw[CONSOLE_MOUTHFUL], keys[CONSOLE_MOUTHFUL + 1];
 	unsigned int asked = 0;
 	size_t room = input_room(c);
 	const uint8_t *buf = raw;
@@ -169,7 +171,7 @@ static void pump(struct console *c)
 		len = escape_filter(&c->escape, raw, len, keys, &asked);
 		buf = keys;
 	}
-	serial_receive(c->serial, buf, len);
+	c->port.receive(c->port.ctx, buf, len);
 	watch_input(c, true);
 
 	if (asked & ESCAPE_HELP)

@@ -3,10 +3,12 @@
 
 #include "vmm/base/bytes.h"
 #include "vmm/virtio/blk.h"
+#include "vmm/virtio/console.h"
 #include "vmm/virtio/net.h"
 #include "vmm/virtio/rng.h"
 
 #include <errno.h>
+#include <linux/virtio_ids.h>
 
 /*
  * Pins of the I/O APIC that no PC device's driver asks for (0 timer, 1 keyboard, 2 cascade, 4
@@ -47,6 +49,18 @@ static size_t net_count(const struct vmm_config *config)
 	return config->nnets;
 }
 
+static size_t console_count(const struct vmm_config *config)
+{
+	return config->console.present;
+}
+
+static int console_create(struct virtio_device **dev, struct virtio_host *host,
+			  const struct vmm_config *config, size_t index, struct vmm_error *err)
+{
+	(void)index;
+	return virtio_console_create(dev, host, &config->console, err);
+}
+
 /* In the order of their places. `index` counts the devices of one kind. */
 static const struct {
 	size_t (*count)(const struct vmm_config *config);
@@ -58,6 +72,7 @@ static const struct {
 	{rng_count, rng_create, NULL},
 	{disk_count, disk_create, virtio_blk_check},
 	{net_count, virtio_net_create, virtio_net_check},
+	{console_count, console_create, NULL},
 };
 
 /* --- all of them ------------------------------------------------------------------------------ */
@@ -125,6 +140,8 @@ static int add(struct virtio_set *set, struct virtio_device *dev, struct bus *mm
 	int ret;
 
 	set->dev[set->n++] = dev;
+	if (dev->ops->id == VIRTIO_ID_CONSOLE)
+		set->console = dev;
 	ret = virtio_connect(dev, place.gpa, place.gsi, err);
 	if (ret == 0)
 		ret = bus_add(mmio, place.gpa, VIRTIO_WINDOW, &dev->dev, err);
@@ -146,6 +163,13 @@ int virtio_create_all(struct virtio_set *set, const struct vmm_config *config,
 		}
 	}
 	return 0;
+}
+
+void virtio_flush_all(struct virtio_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->dev[i]->ops->flush)
+			set->dev[i]->ops->flush(set->dev[i]);
 }
 
 void virtio_destroy_all(struct virtio_set *set)

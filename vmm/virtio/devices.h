@@ -17,6 +17,7 @@
 struct virtio_set {
 	struct virtio_device *dev[VIRTIO_MAX_DEVICES];
 	size_t n;
+	struct virtio_device *console; /* one of them, or NULL */
 };
 
 /* Can a VM of this kind have these devices? */
@@ -33,6 +34,9 @@ size_t virtio_places(const struct vmm_config *config, struct acpi_virtio place[V
  * a failure call virtio_destroy_all(), too. */
 int virtio_create_all(struct virtio_set *set, const struct vmm_config *config,
 		      struct virtio_host *host, struct bus *mmio, struct vmm_error *err);
+
+/* Writes out what devices still hold back; no thread is left that uses them. */
+void virtio_flush_all(struct virtio_set *set);
 
 /* No thread is left that uses them. */
 void virtio_destroy_all(struct virtio_set *set);

@@ -44,6 +44,8 @@ struct virtio_ops {
 	 * read-only, and writes are dropped. */
 	void (*write_config)(struct virtio_device *dev, uint32_t offset, const void *data,
 			     uint32_t len);
+	/* The VM has ended and no thread is left: write out what is held back. NULL: nothing. */
+	void (*flush)(struct virtio_device *dev);
 	/* Closes what create opened and frees the structure. */
 	void (*destroy)(struct virtio_device *dev);
 };
@@ -55,6 +57,9 @@ struct virtio_host {
 	const struct guest_mem *mem;
 	const struct vmm_log *log;
 	bool confidential; /* guests must accept VIRTIO_F_ACCESS_PLATFORM */
+	/* the user wants to end the VM (escape keys); may be NULL */
+	void (*quit)(void *ctx);
+	void *quit_ctx;
 	/* the loops of the I/O threads; devices take turns */
 	struct loop *const *loops;
 	size_t nloops;

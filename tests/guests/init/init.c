@@ -167,7 +167,7 @@ static void do_rng(void)
 	ssize_t n = 0;
 	int fd;
 
-	load_modules("/modules/virtio");
+	load_modules("/modules", "virtio-");
 	fd = open(source, O_RDONLY);
 	if (fd >= 0 && read(fd, name, sizeof(name) - 1) > 0)
 		name[strcspn(name, "\n")] = '\0';
@@ -189,6 +189,32 @@ static void do_rng(void)
 	do_poweroff();
 }
 
+/* The virtio console: its size, and a line that comes from there goes back. */
+static void do_hvc(void)
+{
+	struct winsize size = {0};
+	char line[256];
+	FILE *hvc;
+
+	load_modules("/modules", "virtio-");
+	hvc = fopen("/dev/hvc0", "r+");
+	if (!hvc) {
+		printf("GUEST /dev/hvc0: %s\n", strerror(errno));
+		do_poweroff();
+	}
+	ioctl(fileno(hvc), TIOCGWINSZ, &size);
+	fprintf(hvc, "GUEST hvc size=%ux%u\n", size.ws_col, size.ws_row);
+	fflush(hvc);
+	if (fgets(line, sizeof(line), hvc)) {
+		rewind(hvc);
+		/* more than all buffers on the way hold */
+		for (int i = 0; i < 2000; i++)
+			fprintf(hvc, "GUEST hvc line %d: %s", i, line);
+	}
+	fclose(hvc);
+	do_poweroff();
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -199,6 +225,7 @@ static const struct {
 	{"panic", do_panic},
 	{"powerbutton", do_powerbutton},
 	{"ignore", do_ignore},
+	{"hvc", do_hvc},
 	{"rng", do_rng},
 	{"echo", do_echo},
 	{"greeting", do_greeting},
@@ -212,7 +239,7 @@ int main(void)
 	mark_boot_done();
 	mount_all();
 	open_console();
-	load_modules("/modules");
+	load_modules("/modules", "");
 	print_machine();
 	for (size_t i = 0; test && i < sizeof(actions) / sizeof(actions[0]); i++) {
 		if (strcmp(actions[i].name, test) == 0)

@@ -3,8 +3,9 @@
 #ifndef MINIVMM_TESTS_GUESTS_INIT_H
 #define MINIVMM_TESTS_GUESTS_INIT_H
 
-/* Loads every *.ko of that folder, in lexical order. Failures are printed; no folder is fine. */
-void load_modules(const char *folder);
+/* Loads the modules of that folder, in lexical order: those named PREFIX*.ko, or with "" those whose
+ * name starts with a digit. Failures are printed; no folder is fine. */
+void load_modules(const char *folder, const char *prefix);
 
 /* Prints "GUEST hello from Linux RELEASE" and "GUEST cpus=N online=LIST ramkb=N memkb=N". */
 void print_machine(void);

@@ -10,11 +10,17 @@
 
 #include "tests/guests/init/init.h"
 
+/* scandir() hands no argument through */
+static const char *wanted;
+
 static int is_module(const struct dirent *entry)
 {
-	size_t len = strlen(entry->d_name);
+	const char *name = entry->d_name;
+	size_t len = strlen(name);
 
-	return len > 3 && strcmp(entry->d_name + len - 3, ".ko") == 0;
+	if (len <= 3 || strcmp(name + len - 3, ".ko") != 0)
+		return 0;
+	return *wanted ? strncmp(name, wanted, strlen(wanted)) == 0 : *name >= '0' && *name <= '9';
 }
 
 static void load_module(int dir, const char *name)
@@ -27,7 +33,7 @@ static void load_module(int dir, const char *name)
 		close(fd);
 }
 
-void load_modules(const char *folder)
+void load_modules(const char *folder, const char *prefix)
 {
 	struct dirent **list = NULL;
 	int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -35,6 +41,7 @@ void load_modules(const char *folder)
 
 	if (dir < 0)
 		return;
+	wanted = prefix;
 	count = scandir(folder, &list, is_module, alphasort);
 	for (int i = 0; i < count; i++) {
 		load_module(dir, list[i]->d_name);
