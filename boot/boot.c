@@ -3,6 +3,7 @@
  * Guests with firmware are boot/firmware.c's. */
 #include "boot/boot.h"
 
+#include "boot/cmdline.h"
 #include "boot/fdt.h"
 #include "boot/firmware.h"
 #include "boot/handover.h"
@@ -52,10 +53,12 @@ out:
 	return ret;
 }
 
-static int load_cmdline(const char *cmdline, uint64_t max, struct guest_mem *mem,
+static int load_cmdline(const struct boot_config *config, uint64_t max, struct guest_mem *mem,
 			struct load_plan *plan, struct handover *handover, struct vmm_error *err)
 {
-	size_t len = strlen(cmdline);
+	char devices[CMDLINE_DEVICES];
+	size_t own = strlen(config->cmdline);
+	size_t len = own + cmdline_devices(config, devices);
 	int ret;
 
 	if (max > LOWMEM_CMDLINE_SIZE - 1)
@@ -66,7 +69,9 @@ static int load_cmdline(const char *cmdline, uint64_t max, struct guest_mem *mem
 				     len, max);
 	ret = load_plan_add(plan, mem, "command line", LOWMEM_CMDLINE, len + 1, LOAD_DATA, err);
 	if (ret == 0)
-		ret = mem_write(mem, LOWMEM_CMDLINE, cmdline, len + 1);
+		ret = mem_write(mem, LOWMEM_CMDLINE, config->cmdline, own);
+	if (ret == 0)
+		ret = mem_write(mem, LOWMEM_CMDLINE + own, devices, len - own + 1);
 	handover->cmdline = LOWMEM_CMDLINE;
 	return ret;
 }
@@ -187,7 +192,7 @@ static int load_kernel_directly(const struct boot_config *config, struct guest_m
 	if (ret == 0 && config->initrd)
 		ret = load_initrd(config->initrd, kernel.initrd_end, mem, plan, &handover, err);
 	if (ret == 0)
-		ret = load_cmdline(config->cmdline, kernel.cmdline_max, mem, plan, &handover, err);
+		ret = load_cmdline(config, kernel.cmdline_max, mem, plan, &handover, err);
 	if (ret == 0)
 		ret = load_acpi(&config->platform, mem, plan, &handover, &acpi_len, err);
 	if (ret == 0 && config->device_tree)

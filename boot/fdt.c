@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "boot/fdt.h"
+
+#include "boot/cmdline.h"
 #include "vmm/base/bytes.h"
 
 #include <errno.h>
@@ -94,27 +96,12 @@ static void prop_interrupt(struct tree *t, uint32_t gsi)
 	prop_bytes(t, "interrupts", cells, sizeof(cells));
 }
 
-/* Will the kernel do without ACPI, and look for its devices here? (fdt.h) */
-static bool acpi_is_off(const char *cmdline)
-{
-	static const char word[] = "acpi=off";
-	const char *p = cmdline;
-
-	for (; (p = strstr(p, word)); p++) {
-		const char *end = p + sizeof(word) - 1;
-
-		if ((p == cmdline || p[-1] == ' ') && (*end == ' ' || *end == '\0'))
-			return true;
-	}
-	return false;
-}
-
 static void add_chosen(struct tree *t, const char *cmdline, uint64_t initrd_gpa,
 		       uint64_t initrd_len)
 {
 	node_begin(t, "chosen");
 	prop_string(t, "bootargs", cmdline);
-	if (acpi_is_off(cmdline))
+	if (cmdline_acpi_off(cmdline))
 		prop_string(t, "stdout-path", "/soc/isa@0/serial@3f8");
 	if (initrd_len > 0) {
 		prop_u64(t, "linux,initrd-start", initrd_gpa);
@@ -278,7 +265,7 @@ int fdt_build(const struct acpi_config *platform, const struct gpa_range *ram, s
 	add_chosen(&t, cmdline, initrd_gpa, initrd_len);
 	add_memory(&t, ram, nram);
 	add_cpus(&t, platform->vcpus);
-	add_soc(&t, platform, acpi_is_off(cmdline));
+	add_soc(&t, platform, cmdline_acpi_off(cmdline));
 	node_end(&t);
 	if (t.ret == 0)
 		t.ret = fdt_finish(buf);

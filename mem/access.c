@@ -2,8 +2,12 @@
 /* Guest memory in the hands of loader and devices: every access checks address and state. */
 #include "mem/mem.h"
 
+#include "vmm/base/bytes.h"
+
 #include <errno.h>
+#include <linux/falloc.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Is a page of [gpa, gpa + len) private? The caller holds the lock of the region's state. */
 static bool touches_private(const struct mem_region *r, uint64_t gpa, uint64_t len)
@@ -75,6 +79,30 @@ int mem_write(const struct guest_mem *mem, uint64_t gpa, const void *buf, size_t
 	memcpy(pin.ptr, buf, len);
 	mem_unpin(&pin);
 	return 0;
+}
+
+int mem_give_back(const struct guest_mem *mem, void *ptr, size_t len)
+{
+	const struct sys *sys = mem->sys;
+	uint64_t start, end = align_down((uintptr_t)ptr + len, PAGE_SIZE);
+
+	if (mem->mode != MEM_MODE_SHARED || mem->hugepages)
+		return -ENOTSUP;
+	if (!align_up_checked((uintptr_t)ptr, PAGE_SIZE, &start) || start >= end)
+		return 0;
+	for (size_t i = 0; i < mem->nregions; i++) {
+		const struct mem_region *r = &mem->region[i];
+
+		if (!range_inside(start, end - start, (uintptr_t)r->hva, r->len))
+			continue;
+		if (r->fd < 0)
+			return sys->ops->madvise(sys->ctx, r->hva + (start - (uintptr_t)r->hva),
+						 end - start, MADV_DONTNEED);
+		return sys->ops->fallocate(sys->ctx, r->fd,
+					   FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					   start - (uintptr_t)r->hva, end - start);
+	}
+	return -EFAULT;
 }
 
 void *mem_ptr(const struct guest_mem *mem, uint64_t gpa, uint64_t len)

@@ -143,6 +143,13 @@ int mem_pin(const struct guest_mem *mem, uint64_t gpa, size_t len, const char *o
 	    struct mem_pin *pin);
 void mem_unpin(struct mem_pin *pin); /* no harm when mem_pin() has failed */
 
+/*
+ * Gives the whole pages of a piece of pinned memory, [ptr, ptr + len), back to the host: the guest
+ * finds zeros when it touches them again. -ENOTSUP when there may be private pages, or with huge
+ * pages, whose reservation is never given back.
+ */
+int mem_give_back(const struct guest_mem *mem, void *ptr, size_t len);
+
 /* "memfd", "guest_memfd", … for messages */
 const char *mem_backing_name(const struct guest_mem *mem);
 

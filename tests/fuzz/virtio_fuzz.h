@@ -31,6 +31,7 @@ struct vfuzz_kind {
 	/* NULL: nothing happens on the host's side */
 	void (*event)(struct virtio_device *dev, const uint8_t *bytes, size_t len);
 	bool confidential;
+	bool plain; /* no page is ever private */
 };
 
 struct vfuzz {
@@ -201,8 +202,9 @@ static inline void vfuzz_step(struct vfuzz *f, const struct vfuzz_kind *kind)
 		break;
 	case VFUZZ_CONVERT:
 		page = vfuzz_take(f, 1);
-		mem_state_set(f->mem.region[0].state, page % (VFUZZ_RAM / PAGE_SIZE), 1,
-			      page >> 7 != 0);
+		if (!kind->plain)
+			mem_state_set(f->mem.region[0].state, page % (VFUZZ_RAM / PAGE_SIZE), 1,
+				      page >> 7 != 0);
 		break;
 	case VFUZZ_START:
 		vfuzz_start(f, vfuzz_take(f, 8));
@@ -224,7 +226,7 @@ static inline struct vfuzz *vfuzz_world(const struct vfuzz_kind *kind)
 	if (!f.host.sys) {
 		mem_init(&f.mem, sys_host(), NULL, false);
 		fuzz_require(mem_add_region(&f.mem, "RAM", 0, VFUZZ_RAM, NULL) == 0);
-		f.mem.mode = MEM_MODE_SPLIT;
+		f.mem.mode = kind->plain ? MEM_MODE_SHARED : MEM_MODE_SPLIT;
 		fuzz_require(mem_state_create(&f.mem.region[0].state, sys_host(),
 					      VFUZZ_RAM / PAGE_SIZE, NULL) == 0);
 		fuzz_require(loop_init(&f.loop, sys_host(), NULL) == 0);

@@ -221,6 +221,33 @@ START_TEST(the_acpi_tables_of_the_largest_guest_fit)
 }
 END_TEST
 
+/* Without ACPI, and without a device tree, the command line is all that names the devices. */
+START_TEST(the_command_line_names_the_devices_where_nothing_else_does)
+{
+	static const struct {
+		const char *cmdline;
+		bool device_tree;
+		const char *expected;
+	} cases[] = {
+		{"acpi=off quiet", false,
+		 "acpi=off quiet virtio_mmio.device=4K@0xd0000000:5 "
+		 "virtio_mmio.device=4K@0xd0001000:23"},
+		{"acpi=off quiet", true, "acpi=off quiet"},
+		{"quiet", false, "quiet"},
+		{"", false, ""},
+	};
+
+	config.platform.nvirtio = 2;
+	config.platform.virtio[0] = (struct acpi_virtio){.gpa = 0xd0000000, .gsi = 5};
+	config.platform.virtio[1] = (struct acpi_virtio){.gpa = 0xd0001000, .gsi = 23};
+	config.cmdline = cases[_i].cmdline;
+	config.device_tree = cases[_i].device_tree;
+	ck_assert_int_eq(load(), 0);
+	ck_assert_str_eq(mem_ptr(&g->mem, LOWMEM_CMDLINE, 128), cases[_i].expected);
+	ck_assert_uint_eq(guest_item(g, "command line")->used, strlen(cases[_i].expected) + 1);
+}
+END_TEST
+
 START_TEST(the_page_tables_map_four_gigabytes_to_themselves)
 {
 	ck_assert_int_eq(load(), 0);
@@ -498,6 +525,7 @@ int main(void)
 	tcase_add_loop_test(tc, the_memory_map_has_all_of_ram, 0, ARRAY_SIZE(sizes));
 	tcase_add_test(tc, the_acpi_tables_are_where_the_kernel_is_told);
 	tcase_add_test(tc, the_acpi_tables_of_the_largest_guest_fit);
+	tcase_add_loop_test(tc, the_command_line_names_the_devices_where_nothing_else_does, 0, 4);
 	tcase_add_test(tc, the_page_tables_map_four_gigabytes_to_themselves);
 	tcase_add_test(tc, pvh_start_info_has_it_all);
 	tcase_add_test(tc, pvh_without_initrd_has_no_module);

@@ -137,6 +137,38 @@ START_TEST(input_goes_into_the_buffers_there_are)
 }
 END_TEST
 
+/* Standard input that is no terminal, a script, waits for a driver that keeps what it gets. */
+START_TEST(a_script_waits_until_the_guest_has_spoken)
+{
+	struct driver_buf buf = {0, 64, true};
+	uint32_t head, len;
+	int fds[2], old = dup(STDIN_FILENO);
+
+	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+	dup2(fds[0], STDIN_FILENO);
+	start("stdio", 100, 30);
+	dup2(old, STDIN_FILENO);
+	driver_start(&d, 1ULL << VIRTIO_CONSOLE_F_SIZE, 16);
+	ck_assert_int_eq(write(fds[1], "script", 6), 6);
+	buf.gpa = driver_alloc(&d, 64);
+	driver_add(&d, RECEIVE, &buf, 1);
+	driver_kick(&d, RECEIVE);
+	work(10);
+	ck_assert(!driver_used(&d, RECEIVE, &head, &len));
+	ck_assert_uint_eq(driver_read(&d, VIRTIO_MMIO_INTERRUPT_STATUS), 0);
+	transmit("\n", 1);
+	work(10);
+	ck_assert(driver_used(&d, RECEIVE, &head, &len));
+	ck_assert_uint_eq(len, 6);
+	/* and now it is told to look at the size */
+	ck_assert(driver_read(&d, VIRTIO_MMIO_INTERRUPT_STATUS) & VIRTIO_MMIO_INT_CONFIG);
+	driver_detach(&d);
+	close(fds[0]);
+	close(fds[1]);
+	close(old);
+}
+END_TEST
+
 /* Input is not read further than it can be kept: the rest stays with the sender. */
 START_TEST(a_guest_that_does_not_read_holds_the_sender_up)
 {
@@ -324,6 +356,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, output_goes_to_the_file);
 	tcase_add_test(tc, input_goes_into_the_buffers_there_are);
+	tcase_add_test(tc, a_script_waits_until_the_guest_has_spoken);
 	tcase_add_test(tc, a_guest_that_does_not_read_holds_the_sender_up);
 	tcase_add_test(tc, a_slow_reader_gets_every_byte_once);
 	tcase_add_test(tc, a_reset_in_the_middle_of_output_begins_anew);

@@ -137,6 +137,13 @@ struct config_console {
 	uint32_t rows;
 };
 
+struct config_balloon {
+	bool present;
+	uint64_t size; /* bytes that the guest is asked to give away; multiple of 1 MiB */
+	bool deflate_on_oom;
+	bool reporting;
+};
+
 struct config_control {
 	char *socket;
 };
@@ -159,6 +166,7 @@ struct vmm_config {
 	struct config_vsock vsock;
 	struct config_rng rng;
 	struct config_console console;
+	struct config_balloon balloon;
 	struct config_control control;
 	struct config_log log;
 };

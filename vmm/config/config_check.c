@@ -214,6 +214,14 @@ static void check_console(const struct checker *c)
 			 "columns and rows are given together");
 }
 
+static void check_balloon(const struct checker *c)
+{
+	const struct vmm_config *config = c->config;
+
+	if (config->balloon.present && config->balloon.size >= config->machine.memory)
+		complain(c, "balloon.size", "it takes all of machine.memory");
+}
+
 static const char *socket_of(const char *output)
 {
 	return output && strncmp(output, "unix:", 5) == 0 ? output + 5 : NULL;
@@ -253,6 +261,7 @@ void config_check(const struct vmm_config *config, bool complete, config_complai
 	check_disks(&c);
 	check_nets(&c);
 	check_console(&c);
+	check_balloon(&c);
 	check_sockets(&c);
 	check_all_required(&c);
 }

@@ -370,6 +370,25 @@ static const struct schema_key console_keys[] = {
 	 .max = UINT16_MAX},
 };
 
+static const struct schema_key balloon_keys[] = {
+	{.name = "size",
+	 .help = "memory that the guest is asked to give away, in steps of 1M",
+	 .type = SCHEMA_SIZE,
+	 .offset = offsetof(struct config_balloon, size),
+	 .max = GIB(16 << 10) - MIB(1), /* pages are counted with 32 bits */
+	 .multiple = MIB(1)},
+	{.name = "deflate-on-oom",
+	 .help = "the guest may take it back when it has no other memory left",
+	 .type = SCHEMA_BOOL,
+	 .offset = offsetof(struct config_balloon, deflate_on_oom),
+	 .number = 1},
+	{.name = "reporting",
+	 .help = "pages that are free in the guest go back to the host",
+	 .type = SCHEMA_BOOL,
+	 .offset = offsetof(struct config_balloon, reporting),
+	 .number = 1},
+};
+
 static const struct schema_key control_keys[] = {
 	{.name = "socket",
 	 .help = "Unix socket that takes commands",
@@ -450,6 +469,12 @@ const struct schema_table schema_tables[] = {
 	 .nkeys = ARRAY_SIZE(console_keys),
 	 .offset = offsetof(struct vmm_config, console),
 	 .present = offsetof(struct vmm_config, console.present)},
+	{.name = "balloon",
+	 .help = "a memory balloon, for plain VMs",
+	 .keys = balloon_keys,
+	 .nkeys = ARRAY_SIZE(balloon_keys),
+	 .offset = offsetof(struct vmm_config, balloon),
+	 .present = offsetof(struct vmm_config, balloon.present)},
 	{.name = "control",
 	 .help = "the control socket",
 	 .keys = control_keys,

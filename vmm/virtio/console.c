@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/virtio_console.h>
 #include <linux/virtio_ids.h>
+#include <linux/virtio_mmio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -28,6 +29,7 @@ struct console_dev {
 	bool console_open;
 	uint8_t config[CONFIG_SIZE];
 	size_t sent;	/* bytes of the next chain to transmit that the console has taken */
+	bool spoke;	/* the driver has sent something since it was last reset */
 	bool congested; /* the console took less than it was given, and will say when it has room */
 	uint8_t input[256]; /* for the guest, as soon as it has buffers for it */
 	size_t input_len;
@@ -58,6 +60,23 @@ static bool send(struct console_dev *con, const struct virtq_chain *chain, size_
 	return true;
 }
 
+/*
+ * Only now is the driver ready, whatever it did before: Linux (virtio_console.c) makes its buffers
+ * available and then its terminal, and drops what comes in between: input, and news of the size,
+ * which it asks for only when the configuration changes.
+ */
+static void spoke(struct console_dev *con)
+{
+	const struct serial_sink sink = console_sink(&con->console);
+
+	if (con->spoke)
+		return;
+	con->spoke = true;
+	if (virtio_has(&con->virtio, VIRTIO_CONSOLE_F_SIZE))
+		virtio_interrupt(&con->virtio, VIRTIO_MMIO_INT_CONFIG);
+	sink.room(sink.ctx);
+}
+
 static void transmit(struct console_dev *con)
 {
 	struct virtq *q = &con->virtio.queue[TRANSMIT];
@@ -68,6 +87,7 @@ static void transmit(struct console_dev *con)
 
 	while (!con->congested && more) {
 		for (; chains < q->size && virtq_pop(q, chain) > 0; chains++) {
+			spoke(con);
 			if (!send(con, chain, &turn)) {
 				/* the rest of it later, when its descriptors are read anew */
 				virtq_drop(chain);
@@ -125,7 +145,7 @@ static void notify(struct virtio_device *dev, unsigned int queue)
 		return;
 	}
 	deliver(con);
-	sink.room(sink.ctx); /* buffers are there: the guest listens, and takes more */
+	sink.room(sink.ctx);
 }
 
 /* --- the console's side ----------------------------------------------------------------------- */
@@ -137,13 +157,9 @@ static size_t port_room(void *ctx)
 	return sizeof(con->input) - con->input_len;
 }
 
-/* The driver has given buffers for input. Then it keeps what comes until somebody reads it. */
 static bool port_listening(void *ctx)
 {
-	struct console_dev *con = ctx;
-	struct virtq *q = &con->virtio.queue[RECEIVE];
-
-	return q->next_avail != 0 || virtq_rearm(q);
+	return ((struct console_dev *)ctx)->spoke;
 }
 
 static void port_receive(void *ctx, const uint8_t *buf, size_t len)
@@ -168,6 +184,7 @@ static void reset(struct virtio_device *dev)
 	struct console_dev *con = (struct console_dev *)dev;
 
 	con->sent = 0;
+	con->spoke = false;
 }
 
 static void flush(struct virtio_device *dev)

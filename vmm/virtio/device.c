@@ -167,11 +167,15 @@ void virtio_complain(struct virtio_device *dev, const char *fmt, ...)
 
 void virtio_broken(struct virtio_device *dev, const char *fmt, ...)
 {
-	uint32_t before = atomic_fetch_or(&dev->status, VIRTIO_CONFIG_S_NEEDS_RESET);
+	uint32_t before = atomic_load(&dev->status);
 	va_list ap;
 
 	if (before & VIRTIO_CONFIG_S_NEEDS_RESET)
 		return;
+	/* whoever sees the bit sees the reason, too */
+	if (before & VIRTIO_CONFIG_S_DRIVER_OK)
+		atomic_fetch_or(&dev->interrupt, VIRTIO_MMIO_INT_CONFIG);
+	atomic_fetch_or(&dev->status, VIRTIO_CONFIG_S_NEEDS_RESET);
 	va_start(ap, fmt);
 	complain(dev, fmt, ap);
 	va_end(ap);

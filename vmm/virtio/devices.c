@@ -2,6 +2,7 @@
 #include "vmm/virtio/devices.h"
 
 #include "vmm/base/bytes.h"
+#include "vmm/virtio/balloon.h"
 #include "vmm/virtio/blk.h"
 #include "vmm/virtio/console.h"
 #include "vmm/virtio/net.h"
@@ -61,6 +62,18 @@ static int console_create(struct virtio_device **dev, struct virtio_host *host,
 	return virtio_console_create(dev, host, &config->console, err);
 }
 
+static size_t balloon_count(const struct vmm_config *config)
+{
+	return config->balloon.present;
+}
+
+static int balloon_create(struct virtio_device **dev, struct virtio_host *host,
+			  const struct vmm_config *config, size_t index, struct vmm_error *err)
+{
+	(void)index;
+	return virtio_balloon_create(dev, host, &config->balloon, err);
+}
+
 /* In the order of their places. `index` counts the devices of one kind. */
 static const struct {
 	size_t (*count)(const struct vmm_config *config);
@@ -73,6 +86,7 @@ static const struct {
 	{disk_count, disk_create, virtio_blk_check},
 	{net_count, virtio_net_create, virtio_net_check},
 	{console_count, console_create, NULL},
+	{balloon_count, balloon_create, NULL},
 };
 
 /* --- all of them ------------------------------------------------------------------------------ */
@@ -109,6 +123,16 @@ int virtio_check(const struct vmm_config *config, enum cc_tech tech, struct vmm_
 				     "machine.cc = tdx: a TD cannot have virtio devices, since "
 				     "their interrupts need an I/O APIC, which KVM does not give "
 				     "to TDs");
+	/* pages that the guest gives away would have to become shared, and it must not trust what
+	 * it finds in them when it gets them back */
+	if (config->balloon.present && tech != CC_NONE)
+		return vmm_error_set(err, -ENOTSUP,
+				     "balloon: is for plain VMs; a confidential guest keeps its "
+				     "memory (machine.cc)");
+	if (config->balloon.present && config->machine.hugepages)
+		return vmm_error_set(err, -ENOTSUP,
+				     "balloon: with machine.hugepages the host's huge pages are "
+				     "reserved for the VM, and none is ever given back");
 	return 0;
 }
 

@@ -103,7 +103,7 @@ static inline uint64_t random_next(uint64_t *state)
 	return *state * 0x2545f4914f6cdd1d;
 }
 
-/* --- convert.c, misbehave.c: the tests -------------------------------------------------------- */
+/* --- convert.c, misbehave.c, virtio.c: the tests -------------------------------------------------------- */
 
 void test_convert(const struct options *options);
 void test_implicit(const struct options *options);
@@ -112,5 +112,6 @@ void test_eagain(const struct options *options);
 void test_hole(const struct options *options);
 void test_stuck(const struct options *options);
 void test_triple(const struct options *options);
+void test_virtio(const struct options *options);
 
 #endif

@@ -10,7 +10,7 @@ static const struct {
 } tests[] = {
 	{"convert", test_convert}, {"implicit", test_implicit}, {"calls", test_calls},
 	{"eagain", test_eagain},   {"hole", test_hole},		{"stuck", test_stuck},
-	{"triple", test_triple},
+	{"triple", test_triple},   {"virtio", test_virtio},
 };
 
 static bool same(const char *a, const char *b)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/io.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -189,6 +190,54 @@ static void do_rng(void)
 	do_poweroff();
 }
 
+static unsigned long meminfo_kb(const char *key)
+{
+	unsigned long kb = 0;
+	char line[128];
+	FILE *file = fopen("/proc/meminfo", "re");
+
+	while (file && fgets(line, sizeof(line), file))
+		if (strncmp(line, key, strlen(key)) == 0)
+			kb = strtoul(line + strlen(key), NULL, 10);
+	if (file)
+		fclose(file);
+	return kb;
+}
+
+/* The balloon takes memory away; what the guest uses and frees goes back to the host. */
+static void do_balloon(void)
+{
+	const size_t len = 96 << 20;
+	unsigned long before = meminfo_kb("MemTotal:");
+	char line[16];
+	void *p;
+
+	load_modules("/modules", "virtio-");
+	for (int i = 0; i < 200 && meminfo_kb("MemTotal:") > before - 31000; i++)
+		usleep(50000);
+	printf("GUEST balloon=%lu KiB\n", before - meminfo_kb("MemTotal:"));
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1,
+		 0);
+	if (p == MAP_FAILED) {
+		printf("GUEST mmap: %s\n", strerror(errno));
+		do_poweroff();
+	}
+	memset(p, 0x5a, len);
+	puts("GUEST uses memory");
+	if (!fgets(line, sizeof(line), stdin))
+		do_poweroff();
+	munmap(p, len);
+	puts("GUEST freed memory");
+	if (!fgets(line, sizeof(line), stdin))
+		do_poweroff();
+	/* and it can be used again */
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p != MAP_FAILED)
+		memset(p, 0xa5, len);
+	printf("GUEST memory again=%d\n", p != MAP_FAILED);
+	do_poweroff();
+}
+
 /* The virtio console: its size, and a line that comes from there goes back. */
 static void do_hvc(void)
 {
@@ -202,7 +251,13 @@ static void do_hvc(void)
 		printf("GUEST /dev/hvc0: %s\n", strerror(errno));
 		do_poweroff();
 	}
-	ioctl(fileno(hvc), TIOCGWINSZ, &size);
+	/* the driver learns of the size when it has spoken */
+	fprintf(hvc, "GUEST hvc\n");
+	fflush(hvc);
+	for (int i = 0; i < 100 && size.ws_col == 0; i++) {
+		usleep(50000);
+		ioctl(fileno(hvc), TIOCGWINSZ, &size);
+	}
 	fprintf(hvc, "GUEST hvc size=%ux%u\n", size.ws_col, size.ws_row);
 	fflush(hvc);
 	if (fgets(line, sizeof(line), hvc)) {
@@ -225,6 +280,7 @@ static const struct {
 	{"panic", do_panic},
 	{"powerbutton", do_powerbutton},
 	{"ignore", do_ignore},
+	{"balloon", do_balloon},
 	{"hvc", do_hvc},
 	{"rng", do_rng},
 	{"echo", do_echo},

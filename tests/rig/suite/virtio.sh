@@ -31,6 +31,17 @@ test_io_threads_serve_devices() {
 	rng_works
 }
 
+# Devices on the command line, and interrupts through the 8259s. Such a guest cannot power off.
+test_rng_is_used_without_acpi() {
+	rng rig-bzimage 1 'grace = 0'
+	sed -i 's/test=rng/& acpi=off/' "$T/config.toml"
+	start run "$T/config.toml"
+	wait_for 'GUEST rng=virtio_rng\.0'
+	kill -TERM "$vmm"
+	finish 20
+	expect_status 1
+}
+
 # --- the console -----------------------------------------------------------------------------------
 
 hvc() { # hvc KERNEL [LINE...]: the console on standard input and output, the serial port elsewhere
@@ -71,4 +82,44 @@ test_panic_on_the_virtio_console_exits_3() {
 	minivmm run "$T/config.toml"
 	expect_status 3
 	expect_stderr "guest panic: .*sysrq"
+}
+
+# --- the balloon -----------------------------------------------------------------------------------
+
+free_kb() {
+	awk '/^MemFree/ { print $2 }' /proc/meminfo
+}
+
+test_balloon_gives_memory_back() {
+	local used deadline=$((SECONDS + 100))
+
+	guest debian-bzimage 1 256M balloon
+	printf '[balloon]\nsize = "32M"\ndeflate-on-oom = false\n' >> "$T/config.toml"
+	mkfifo "$T/input"
+	exec 3<> "$T/input"
+	input=$T/input
+	start run "$T/config.toml"
+	wait_for "GUEST uses memory"
+	expect_stdout 'GUEST balloon=3[12][0-9]* KiB'
+	used=$(free_kb)
+	echo >&3
+	wait_for "GUEST freed memory"
+	# 96 MiB are free in the guest; the host is to have most of them
+	until [ "$(free_kb)" -gt $((used + 64 * 1024)) ]; do
+		[ "$SECONDS" -lt "$deadline" ] || fail "MemFree was $used and is $(free_kb) KiB"
+		sleep 0.2
+	done
+	echo >&3
+	finish 60
+	expect_status 0
+	expect_stdout "GUEST memory again=1"
+}
+
+test_balloon_is_refused_to_confidential_guests() {
+	guest rig-bzimage 1 128M poweroff 'cc = "sw-protected"'
+	echo '[balloon]' >> "$T/config.toml"
+	minivmm run "$T/config.toml"
+	expect_status 1
+	expect_stderr_lines 1
+	expect_stderr "balloon: .*plain"
 }
