@@ -3,25 +3,34 @@
 # pages; a buffer or a queue in private memory costs the device a reset, and the VM nothing.
 . "$SUITE/../lib-cc.sh"
 
-rng_works() { # rng_works TECH DIALECT
+devices_work() { # devices_work TECH DIALECT
+	local sector value
+
 	dialect "$2"
+	truncate -s 1M "$T/disk"
 	cc_guest "$1" 1 "test=virtio n=20"
-	echo "[rng]" >> "$T/config.toml"
+	printf '[rng]\n[[disk]]\npath = "%s"\n' "$T/disk" >> "$T/config.toml"
 	run_measured "$1"
-	expect_well "virtio requests=60"
+	expect_well "virtio devices=2 requests=60"
 	expect_stderr "launched: memory is $memory_mode,"
 	expect_stderr "rng: queue 0: a buffer of 64 bytes at 0x1001000 is not in shared RAM"
 	expect_stderr "rng: queue 0 at 0x10000.. is not in shared RAM"
+	expect_stderr "disk 0: queue 0: a buffer of 16 bytes at 0x1001000 is not in shared RAM"
+	for sector in 0 19; do
+		value=$(od -A n -t x8 -j $((sector * 512 + 8)) -N 8 "$T/disk" | tr -d ' ')
+		[ "$value" = "$(printf '11223344%04x0001' "$sector")" ] ||
+			fail "sector $sector of the image has $value"
+	done
 }
 
-test_snp_in_place_preserve() { rng_works snp preserve; }
-test_snp_in_place() { rng_works snp flags0; }
-test_snp_in_place_only() { rng_works snp in-place-only; }
-test_snp_split() { rng_works snp split; }
-test_sw_protected_in_place_preserve() { rng_works sw-protected preserve; }
-test_sw_protected_in_place() { rng_works sw-protected flags0; }
-test_sw_protected_in_place_only() { rng_works sw-protected in-place-only; }
-test_sw_protected_split() { rng_works sw-protected split; }
+test_snp_in_place_preserve() { devices_work snp preserve; }
+test_snp_in_place() { devices_work snp flags0; }
+test_snp_in_place_only() { devices_work snp in-place-only; }
+test_snp_split() { devices_work snp split; }
+test_sw_protected_in_place_preserve() { devices_work sw-protected preserve; }
+test_sw_protected_in_place() { devices_work sw-protected flags0; }
+test_sw_protected_in_place_only() { devices_work sw-protected in-place-only; }
+test_sw_protected_split() { devices_work sw-protected split; }
 
 # Linux that does not know that it is confidential keeps its buffers in private memory.
 test_linux_with_private_buffers_goes_on() {
