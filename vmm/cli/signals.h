@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The signals that ask the program to end: SIGTERM, SIGINT, SIGHUP, SIGQUIT, and SIGCONT and
- * SIGWINCH beside them. While a VM is made and launched they do what they always do, so that a launch that takes
- * long can be ended; while it runs they are held back and read from a descriptor.
+ * The signals that ask the program to end: SIGTERM, SIGINT, SIGHUP, SIGQUIT; SIGCONT and SIGWINCH
+ * beside them. While a VM is made and launched they do what they always do, so that a launch that
+ * takes long can be ended; while it runs they are held back and read from a descriptor.
  */
 #ifndef VMM_CLI_SIGNALS_H
 #define VMM_CLI_SIGNALS_H
