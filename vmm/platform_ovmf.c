@@ -64,9 +64,9 @@ static int add_file(struct fw_cfg *fw, enum fw_cfg_key size_key, enum fw_cfg_key
 		    const struct mem_file *file, uint64_t offset, uint64_t len,
 		    struct vmm_error *err)
 {
-	int ret = fw_cfg_add_number(fw, size_key, (uint32_t)len, 4, err);
+	int ret = fw_cfg_add_number(fw, (uint16_t)size_key, (uint32_t)len, 4, err);
 
-	return ret < 0 ? ret : fw_cfg_add_part(fw, data_key, file, offset, len, err);
+	return ret < 0 ? ret : fw_cfg_add_part(fw, (uint16_t)data_key, file, offset, len, err);
 }
 
 static int add_kernel(struct platform_ovmf *ovmf, const struct boot_config *boot,
