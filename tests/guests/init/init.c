@@ -270,6 +270,13 @@ static void do_hvc(void)
 	do_poweroff();
 }
 
+/* Serves whoever wants traffic over the network. */
+static void do_net(void)
+{
+	serve_network();
+	do_poweroff();
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -282,6 +289,7 @@ static const struct {
 	{"ignore", do_ignore},
 	{"balloon", do_balloon},
 	{"hvc", do_hvc},
+	{"net", do_net},
 	{"rng", do_rng},
 	{"echo", do_echo},
 	{"greeting", do_greeting},

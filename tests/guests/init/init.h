@@ -10,6 +10,10 @@ void load_modules(const char *folder, const char *prefix);
 /* Prints "GUEST hello from Linux RELEASE" and "GUEST cpus=N online=LIST ramkb=N memkb=N". */
 void print_machine(void);
 
+/* Configures the network and does what a program on the host asks for, until that wants the end.
+ * Returns early when something does not work, and has said what. */
+void serve_network(void);
+
 /* Returns 0 when the power button was pressed, or a negative errno. Needs evdev. */
 int wait_for_power_button(void);
 

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+# The network device over tap interfaces, by this process and by vhost-net. Traffic
+# goes both ways, over connections that either side has made, and every word of it is checked.
+#
+# NET_BYTES is how much goes each way over each connection; the run of 1 GiB is
+#	NET_BYTES=1073741824 RIG_LIMIT=3600 tests/rig/rig run BUILD net/tcp
+
+bytes=${NET_BYTES:-16777216}
+peer=$(dirname "$(dirname "$GUESTS")")/tests/net-peer
+guest_ip=10.7.0.2
+host_ip=10.7.0.1
+
+# A tap interface of our own, gone with the test.
+make_tap() { # make_tap [OPTION...]
+	tap=mt$$
+	ip tuntap add "$tap" mode tap "$@"
+	ip addr add "$host_ip/24" dev "$tap"
+	ip link set "$tap" up
+	trap 'ip link del "$tap"; cleanup' EXIT
+}
+
+net_guest() { # net_guest KERNEL VCPUS LINE-OF-NET... [-- LINE-OF-MACHINE...]
+	local kernel=$1 vcpus=$2 lines=()
+
+	shift 2
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		lines+=("$1")
+		shift
+	done
+	guest "$kernel" "$vcpus" 256M "net net_ip=$guest_ip net_host=$host_ip" "${@:2}"
+	printf '[[net]]\n' >> "$T/config.toml"
+	printf '%s\n' "${lines[@]}" >> "$T/config.toml"
+}
+
+# Starts the guest, has the traffic, waits for the end.
+traffic() { # traffic ADDRESS COMMAND...
+	start run "$T/config.toml"
+	wait_for "GUEST net is up"
+	"$peer" "$1" 5001 "pid:$vmm" "${@:2}" end > "$T/traffic" 2>&1 || {
+		cat "$T/traffic"
+		fail "traffic"
+	}
+	cat "$T/traffic"
+	finish 60
+	expect_status 0
+	expect_stdout "GUEST net is done"
+}
+
+both_ways() { # both_ways ADDRESS
+	traffic "$1" "to-guest:$bytes" "from-guest:$bytes" bounce:100 \
+		dialled:5000 "from-guest:$bytes" "to-guest:$bytes"
+}
+
+# --- tap -------------------------------------------------------------------------------------------
+
+test_tcp_over_tap_with_debian() {
+	make_tap
+	net_guest debian-bzimage 2 "tap = \"$tap\"" 'vhost = "off"' 'mac = "52:54:00:12:34:56"'
+	both_ways "$guest_ip"
+	expect_stdout 'GUEST net mtu=1500 mac=52:54:00:12:34:56'
+}
+
+test_tcp_over_tap_with_the_rigs_kernel() {
+	make_tap
+	net_guest rig-bzimage 1 "tap = \"$tap\"" 'vhost = "off"' 'mtu = 9000'
+	both_ways "$guest_ip"
+	expect_stdout 'GUEST net mtu=9000'
+}
+
+test_tcp_over_several_queues() {
+	make_tap multi_queue
+	net_guest rig-bzimage 2 "tap = \"$tap\"" 'vhost = "off"' 'queues = 2' -- 'io-threads = 2'
+	both_ways "$guest_ip"
+}
+
+test_tcp_over_vhost() {
+	[ -e /dev/vhost-net ] || skip "no /dev/vhost-net"
+	make_tap
+	net_guest debian-bzimage 2 "tap = \"$tap\"" 'vhost = "on"'
+	both_ways "$guest_ip"
+}
