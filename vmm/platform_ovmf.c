@@ -29,6 +29,14 @@ static void on_debug_line(void *ctx, const char *text)
 	vmm_log(&ovmf->vm->log, VMM_LOG_DEBUG, "firmware: %s", text);
 }
 
+/* A sign of life: most builds of OVMF write nothing to the debug port. */
+static void on_fw_cfg_found(void *ctx)
+{
+	struct platform_ovmf *ovmf = ctx;
+
+	vmm_log(&ovmf->vm->log, VMM_LOG_DEBUG, "the firmware runs and has found fw_cfg");
+}
+
 /* --- what fw_cfg holds ------------------------------------------------------------------------ */
 
 /* The memory map as e820 entries: u64 address, u64 length, u32 type. */
@@ -154,6 +162,8 @@ int platform_ovmf_create(struct platform_ovmf **out, struct minivmm *vm, struct 
 	debug_console_init(&ovmf->debug, on_debug_line, ovmf);
 	set_memory(cmos, vm->config->machine.memory);
 	ret = fw_cfg_init(&ovmf->fw_cfg, &vm->mem, err);
+	ovmf->fw_cfg.found = on_fw_cfg_found;
+	ovmf->fw_cfg.ctx = ovmf;
 	if (ret == 0)
 		ret = add_to_buses(ovmf, err);
 	if (ret < 0) {

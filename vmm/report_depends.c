@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Which keys of the configuration the measured values depend on, and no others: what somebody has
- * to know who predicts them for a fleet. The firmware's own registers (RTMRs) start with a list of
- * memory that the VMM makes; its hash is the first thing that is extended into RTMR[0].
+ * to know who predicts them for a fleet. A TD's firmware and kernel measure more, into registers of
+ * their own (RTMRs): they start with a list of memory that the VMM makes, whose hash is the first
+ * thing that is extended into RTMR[0].
  */
 #include "cc/measure.h"
 #include "vmm/base/bytes.h"
@@ -31,6 +32,15 @@ static void kernel_keys(struct json *json, const struct config_boot *boot)
 	json_string(json, NULL, "boot.cmdline");
 }
 
+/* What the ACPI tables describe, beside the serial port. */
+static void platform_keys(struct json *json)
+{
+	static const char *const keys[] = {"machine.vcpus", "disk", "net", "vsock", "rng"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		json_string(json, NULL, keys[i]);
+}
+
 static void snp_keys(struct json *json, const struct vmm_config *config)
 {
 	json_array(json, "measurement_depends_on");
@@ -42,8 +52,10 @@ static void snp_keys(struct json *json, const struct vmm_config *config)
 		json_string(json, NULL, "boot.device-tree");
 		json_string(json, NULL, "machine.memory");
 		json_string(json, NULL, "snp.cbit");
+		platform_keys(json);
+	} else {
+		json_string(json, NULL, "machine.vcpus");
 	}
-	json_string(json, NULL, "machine.vcpus");
 	json_string(json, NULL, "snp.vcpu-type");
 	json_string(json, NULL, "snp.guest-features");
 	json_end(json);
@@ -60,6 +72,15 @@ static void hash_json(struct json *json, const char *key, const uint8_t *bytes, 
 	json_bytes(json, key, digest, sizeof(digest));
 }
 
+/* td-shim's list comes with ACPI tables. */
+static void hob_keys(struct json *json, bool payload)
+{
+	json_string(json, NULL, "boot.firmware");
+	json_string(json, NULL, "machine.memory");
+	if (payload)
+		platform_keys(json);
+}
+
 /* OVMF hashes the list without its last element, td-shim with it. */
 static void hob_json(struct json *json, const struct planned *planned, bool payload)
 {
@@ -72,11 +93,47 @@ static void hob_json(struct json *json, const struct planned *planned, bool payl
 	hash_json(json, "sha384_ovmf", bytes, hob->used - END_HOB);
 	hash_json(json, "sha384_td_shim", bytes, hob->used);
 	json_array(json, "depends_on");
-	json_string(json, NULL, "boot.firmware");
-	json_string(json, NULL, "machine.memory");
-	if (payload) /* it comes with ACPI tables */
-		json_string(json, NULL, "machine.vcpus");
+	hob_keys(json, payload);
 	json_end(json);
+	json_end(json);
+}
+
+/* One key; NULL: those of the ACPI tables. */
+static void rtmr_input(struct json *json, unsigned int index, const char *what, const char *key)
+{
+	json_object(json, NULL);
+	json_u64(json, "rtmr", index);
+	json_string(json, "input", what);
+	json_array(json, "depends_on");
+	if (key)
+		json_string(json, NULL, key);
+	else
+		platform_keys(json);
+	json_end(json);
+	json_end(json);
+}
+
+/*
+ * What the VMM hands to the guest and the guest measures, after the list of memory: OVMF what is in
+ * its image and comes through fw_cfg, and Linux's EFI stub what it is handed on; td-shim its
+ * payload. Variables and boot entries, which are the firmware's own, are not among them.
+ */
+static void rtmr_json(struct json *json, const struct planned *planned, bool payload)
+{
+	const struct config_boot *boot = &planned->config->boot;
+	const struct load_item *item = find_item(planned->plan, "Payload");
+
+	json_array(json, "rtmr_inputs");
+	if (find_item(planned->plan, "CFV") && !payload)
+		rtmr_input(json, 0, "CFV", "boot.firmware");
+	if (!payload)
+		rtmr_input(json, 0, "ACPI loader script, RSDP, ACPI tables", NULL);
+	if (boot->kernel && !(item && item->measured))
+		rtmr_input(json, 1, payload ? "payload" : "kernel", "boot.kernel");
+	if (boot->kernel)
+		rtmr_input(json, payload ? 1 : 2, "command line", "boot.cmdline");
+	if (boot->initrd)
+		rtmr_input(json, 2, "initrd", "boot.initrd");
 	json_end(json);
 }
 
@@ -91,6 +148,7 @@ static void tdx_keys(struct json *json, const struct planned *planned)
 		json_string(json, NULL, "boot.kernel");
 	json_end(json);
 	hob_json(json, planned, kernel);
+	rtmr_json(json, planned, payload != NULL);
 }
 
 void planned_depends_json(const struct planned *planned, struct json *json)

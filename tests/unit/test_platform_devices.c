@@ -443,6 +443,32 @@ START_TEST(clock_cannot_be_set)
 }
 END_TEST
 
+static uint32_t cmos_number(uint8_t index, unsigned int len)
+{
+	uint32_t value = 0;
+
+	for (unsigned int i = 0; i < len; i++)
+		value |= (uint32_t)cmos_register((uint8_t)(index + i)) << 8 * i;
+	return value;
+}
+
+/* In units of 64 KiB: what lies above 16 MiB, and above 4 GiB. */
+START_TEST(clock_says_how_much_ram_there_is_if_told)
+{
+	ck_assert_uint_eq(cmos_number(0x34, 2), 0);
+	ck_assert_uint_eq(cmos_number(0x5b, 3), 0);
+	cmos_set_memory(&cmos, 0x80000000, 0x123450000);
+	ck_assert_uint_eq(cmos_number(0x34, 2), 0x7f00);
+	ck_assert_uint_eq(cmos_number(0x5b, 3), 0x12345);
+	cmos_set_memory(&cmos, 0xb0000000, 1ULL << 40);
+	ck_assert_uint_eq(cmos_number(0x34, 2), 0xaf00);
+	ck_assert_uint_eq(cmos_number(0x5b, 3), 0xffffff);
+	cmos_set_memory(&cmos, 16 << 20, 0xffff);
+	ck_assert_uint_eq(cmos_number(0x34, 2), 0);
+	ck_assert_uint_eq(cmos_number(0x5b, 3), 0);
+}
+END_TEST
+
 START_TEST(clock_shows_the_hosts_time_by_default)
 {
 	struct cmos host;
@@ -510,6 +536,7 @@ int main(void)
 	tcase_add_test(tc, clock_shows_utc_in_bcd);
 	tcase_add_test(tc, clock_is_valid_24_hours_bcd_and_never_updating);
 	tcase_add_test(tc, clock_cannot_be_set);
+	tcase_add_test(tc, clock_says_how_much_ram_there_is_if_told);
 	tcase_add_test(tc, clock_shows_the_hosts_time_by_default);
 	tcase_add_test(tc, random_accesses_of_all_ports_harm_nothing);
 	suite_add_tcase(suite, tc);

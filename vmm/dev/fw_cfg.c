@@ -144,12 +144,17 @@ static uint64_t port_read(struct device *dev, uint64_t offset, unsigned int len)
 static void port_write(struct device *dev, uint64_t offset, unsigned int len, uint64_t value)
 {
 	struct fw_cfg *fw = (struct fw_cfg *)dev;
+	bool first;
 
 	if (offset != SELECTOR || len != 2)
 		return; /* nothing can be written into an item */
 	pthread_mutex_lock(&fw->lock);
 	fw_cfg_select(fw, (uint16_t)value);
+	first = !fw->was_found;
+	fw->was_found = true;
 	pthread_mutex_unlock(&fw->lock);
+	if (first && fw->found)
+		fw->found(fw->ctx);
 }
 
 static const struct device_ops fw_cfg_ops = {

@@ -59,9 +59,12 @@ struct fw_cfg {
 	const struct guest_mem *mem;
 	struct fw_cfg_item item[FW_CFG_ITEMS];
 	size_t nitems;
+	void (*found)(void *ctx); /* once, on a vCPU thread, when the guest first looks; or NULL */
+	void *ctx;
 	struct fw_cfg_item *directory; /* one of them: it grows with each file that has a name */
 
-	pthread_mutex_t lock;		     /* of all below */
+	pthread_mutex_t lock; /* of all below */
+	bool was_found;
 	const struct fw_cfg_item *selected;  /* NULL: one that does not exist */
 	uint64_t pos;			     /* of the next byte; at most its length */
 	uint64_t dma_address;		     /* as far as it has been written */
