@@ -277,6 +277,18 @@ static void do_net(void)
 	do_poweroff();
 }
 
+static void do_disk_write(void)
+{
+	disk_test(1);
+	do_poweroff();
+}
+
+static void do_disk_verify(void)
+{
+	disk_test(0);
+	do_poweroff();
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -291,6 +303,8 @@ static const struct {
 	{"hvc", do_hvc},
 	{"net", do_net},
 	{"rng", do_rng},
+	{"disk-write", do_disk_write},
+	{"disk-verify", do_disk_verify},
 	{"echo", do_echo},
 	{"greeting", do_greeting},
 	{"shell", do_shell},

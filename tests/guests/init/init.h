@@ -3,8 +3,8 @@
 #ifndef MINIVMM_TESTS_GUESTS_INIT_H
 #define MINIVMM_TESTS_GUESTS_INIT_H
 
-/* Loads the modules of that folder, in lexical order: those named PREFIX*.ko, or with "" those whose
- * name starts with a digit. Failures are printed; no folder is fine. */
+/* Loads the modules of that folder, in lexical order: those named PREFIX*.ko, or with "" those
+ * whose name starts with a digit. Failures are printed; no folder is fine. */
 void load_modules(const char *folder, const char *prefix);
 
 /* Prints "GUEST hello from Linux RELEASE" and "GUEST cpus=N online=LIST ramkb=N memkb=N". */
@@ -13,6 +13,10 @@ void print_machine(void);
 /* Configures the network and does what a program on the host asks for, until that wants the end.
  * Returns early when something does not work, and has said what. */
 void serve_network(void);
+
+/* Writes /dev/vda at random, or verifies what that wrote, with the seed=N of the command line; says
+ * "GUEST disk written bad=N" or "GUEST disk verified bad=N". */
+void disk_test(int write);
 
 /* Returns 0 when the power button was pressed, or a negative errno. Needs evdev. */
 int wait_for_power_button(void);
