@@ -108,10 +108,30 @@ class Confidential(Case):
         report = json.loads(self.expect(["measure", "vm.toml", "--json"], 0, err="")[1])
         self.assertEqual(report["measurement_depends_on"], ["boot.firmware"])
         self.assertEqual(report["td_hob"]["depends_on"], ["boot.firmware", "machine.memory"])
+        self.assertNotIn("kernel", [i["input"] for i in report["rtmr_inputs"]])
         self.configure("snp")
         report = json.loads(self.expect(["measure", "vm.toml", "--json"], 0, err="")[1])
         self.assertIn("machine.memory", report["measurement_depends_on"])
         self.assertNotIn("td_hob", report)
+
+    def test_a_kernel_for_the_firmware_of_a_td_is_measured_by_the_guest(self):
+        ovmf = "/usr/share/ovmf/OVMF.fd"
+        if not os.path.exists(ovmf):
+            self.skipTest("needs Debian's package ovmf")
+        self.file("efi", b"MZ" + bytes(1000))
+        self.file("vm.toml", f"[machine]\ncc = 'tdx'\nmemory = '64M'\n[boot]\n"
+                             f"firmware = '{ovmf}'\nkernel = 'efi'\ninitrd = 'efi'\n"
+                             f"cmdline = 'quiet'\n")
+        for command in ("measure", "plan"):
+            report = json.loads(self.expect([command, "vm.toml", "--json"], 0, err="")[1])
+            report = report.get("launch", report)
+            self.assertEqual(report["measurement_depends_on"], ["boot.firmware"])
+            inputs = {i["input"]: (i["rtmr"], i["depends_on"]) for i in report["rtmr_inputs"]}
+            self.assertEqual(inputs["CFV"], (0, ["boot.firmware"]))
+            self.assertIn("machine.vcpus", inputs["ACPI loader script, RSDP, ACPI tables"][1])
+            self.assertEqual(inputs["kernel"], (1, ["boot.kernel"]))
+            self.assertEqual(inputs["command line"], (2, ["boot.cmdline"]))
+            self.assertEqual(inputs["initrd"], (2, ["boot.initrd"]))
 
     def test_only_the_hob_depends_on_the_size_of_ram(self):
         reports = []
