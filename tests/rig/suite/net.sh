@@ -79,3 +79,34 @@ test_tcp_over_vhost() {
 	net_guest debian-bzimage 2 "tap = \"$tap\"" 'vhost = "on"'
 	both_ways "$guest_ip"
 }
+
+test_check_says_why_a_tap_cannot_be_used() {
+	net_guest rig-bzimage 1 'tap = "nosuchtap"'
+	minivmm check "$T/config.toml"
+	expect_status 1
+	expect_stderr 'net\[0\]\.tap: unable to find interface nosuchtap: ENODEV'
+	minivmm run "$T/config.toml"
+	expect_status 1
+	make_tap
+	net_guest rig-bzimage 1 "tap = \"$tap\""
+	minivmm check "$T/config.toml"
+	expect_status 0
+	# one that is in use
+	start run "$T/config.toml"
+	wait_for "GUEST net is up"
+	"$MINIVMM" check "$T/config.toml" 2> "$T/busy" && fail "it is in use"
+	grep -q 'EBUSY' "$T/busy" || fail "$(cat "$T/busy")"
+	kill -KILL "$vmm"
+	wait "$vmm" || true
+	vmm=
+}
+
+test_check_says_when_a_tap_may_not_be_used() {
+	make_tap user 1
+	net_guest rig-bzimage 1 "tap = \"$tap\""
+	chmod -R a+rX "$T"
+	chmod a+rw /dev/net/tun
+	setpriv --reuid 65534 --clear-groups --inh-caps=-all --bounding-set=-all \
+		"$MINIVMM" check "$T/config.toml" 2> "$T/stderr" && fail "another user's tap"
+	expect_stderr "unable to use interface $tap: EPERM.*belongs to another user"
+}
