@@ -38,6 +38,9 @@ struct cc_snp_config {
 	uint8_t host_data[32];
 	const uint8_t *id_block; /* SNP_ID_BLOCK_SIZE bytes, or NULL */
 	const uint8_t *id_auth;	 /* SNP_ID_AUTH_SIZE bytes; with id_block */
+	uint8_t gosvw[16];	 /* workarounds that the guest sees in its secrets page */
+	uint16_t ghcb_version;	 /* highest that KVM offers the guest; 0: KVM's default */
+	bool vcek_disabled;	 /* reports must not be signed with the chip's own key */
 	bool request_certs;	 /* guest requests for certificates come to us, where KVM can */
 };
 

@@ -11,10 +11,11 @@
 
 #define PAGE_SIZE   4096
 #define DIGEST	    48
-#define CHUNK_PAGES 64 /* one unit of work: 256 KiB */
+#define CHUNK_PAGES 64			    /* one unit of work: 256 KiB */
+#define RING	    (4 * PAGE_HASH_THREADS) /* digests of so many chunks are kept: 96 KiB */
 
 struct chunk {
-	_Atomic bool done;
+	_Atomic uint64_t done; /* 1 + number of the chunk whose digests these are; 0: none */
 	uint8_t digest[CHUNK_PAGES][DIGEST];
 };
 
@@ -23,7 +24,8 @@ struct job {
 	uint64_t npages;
 	uint64_t nchunks;
 	_Atomic uint64_t taken; /* chunks that some thread works on or has finished */
-	struct chunk *chunk;
+	_Atomic uint64_t given; /* of those, chunks whose digests were handed over */
+	struct chunk *ring;	/* chunk n is at n % RING */
 };
 
 static uint64_t chunk_pages(const struct job *job, uint64_t i)
@@ -33,27 +35,43 @@ static uint64_t chunk_pages(const struct job *job, uint64_t i)
 	return left < CHUNK_PAGES ? left : CHUNK_PAGES;
 }
 
-/* Takes the next chunk and hashes its pages; false when none is left. */
+/* The next chunk; false when none is left, or there is no room for its digests yet. */
+static bool take(struct job *job, uint64_t *i)
+{
+	*i = atomic_load(&job->taken);
+	do
+		if (*i >= job->nchunks || *i >= atomic_load(&job->given) + RING)
+			return false;
+	while (!atomic_compare_exchange_weak(&job->taken, i, *i + 1));
+	return true;
+}
+
+/* Takes a chunk and hashes its pages; false when there is none to take. */
 static bool hash_chunk(struct job *job)
 {
-	uint64_t i = atomic_fetch_add(&job->taken, 1);
 	struct sha384_ctx sha;
+	struct chunk *chunk;
+	uint64_t i;
 
-	if (i >= job->nchunks)
+	if (!take(job, &i))
 		return false;
+	chunk = &job->ring[i % RING];
 	for (uint64_t p = 0; p < chunk_pages(job, i); p++) {
 		sha384_init(&sha);
 		sha384_update(&sha, PAGE_SIZE, job->bytes + (i * CHUNK_PAGES + p) * PAGE_SIZE);
-		sha384_digest(&sha, DIGEST, job->chunk[i].digest[p]);
+		sha384_digest(&sha, DIGEST, chunk->digest[p]);
 	}
-	atomic_store(&job->chunk[i].done, true);
+	atomic_store(&chunk->done, i + 1);
 	return true;
 }
 
 static void *worker(void *arg)
 {
-	while (hash_chunk(arg))
-		;
+	struct job *job = arg;
+
+	while (atomic_load(&job->taken) < job->nchunks)
+		if (!hash_chunk(job))
+			sched_yield();
 	return NULL;
 }
 
@@ -75,11 +93,14 @@ static unsigned int helpers_wanted(const struct job *job)
 static void collect(struct job *job, void (*next)(void *ctx, const uint8_t digest[48]), void *ctx)
 {
 	for (uint64_t i = 0; i < job->nchunks; i++) {
-		while (!atomic_load(&job->chunk[i].done))
+		const struct chunk *chunk = &job->ring[i % RING];
+
+		while (atomic_load(&chunk->done) != i + 1)
 			if (!hash_chunk(job))
 				sched_yield();
 		for (uint64_t p = 0; p < chunk_pages(job, i); p++)
-			next(ctx, job->chunk[i].digest[p]);
+			next(ctx, chunk->digest[p]);
+		atomic_store(&job->given, i + 1);
 	}
 }
 
@@ -96,8 +117,8 @@ int page_hash(const uint8_t *bytes, uint64_t npages,
 
 	if (npages == 0)
 		return 0;
-	job.chunk = calloc(job.nchunks, sizeof(*job.chunk));
-	if (!job.chunk)
+	job.ring = calloc(job.nchunks < RING ? job.nchunks : RING, sizeof(*job.ring));
+	if (!job.ring)
 		return vmm_error_errno(err, -ENOMEM, "unable to hash %llu pages",
 				       (unsigned long long)npages);
 	while (nhelpers < helpers_wanted(&job) &&
@@ -106,6 +127,6 @@ int page_hash(const uint8_t *bytes, uint64_t npages,
 	collect(&job, next, ctx);
 	while (nhelpers > 0)
 		pthread_join(helper[--nhelpers], NULL);
-	free(job.chunk);
+	free(job.ring);
 	return 0;
 }

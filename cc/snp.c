@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define SNP_ACTIVE (1ULL << 0)
+#define SECURE_TSC (1ULL << 9)
 
 /* One sub-command. *status gets the firmware's word, 0 when it was not asked or content. */
 static int command(struct cc_launch *launch, uint32_t id, const char *name, void *data,
@@ -73,6 +74,11 @@ static int check_features(struct cc_launch *launch, uint64_t features, struct vm
 
 	if (!features)
 		return 0;
+	/* the guest's TSC would run at a rate that nobody has set */
+	if (features & SECURE_TSC)
+		return vmm_error_set(err, -ENOTSUP,
+				     "snp.guest-features: bit 9, SECURE_TSC, is not supported by "
+				     "minivmm");
 	if (kvm_ioctl(&launch->kvm->h, KVM_GET_DEVICE_ATTR, "KVM_GET_DEVICE_ATTR", &attr, NULL) < 0)
 		allowed = 0;
 	if (features & ~allowed)
@@ -107,11 +113,16 @@ static int enable_certs(struct cc_launch *launch, struct vmm_error *err)
 static int snp_open(struct cc_launch *launch, struct vmm_error *err)
 {
 	/* KVM adds SNP_ACTIVE itself and refuses it from us */
-	struct snp_init init = {.vmsa_features = launch->config->snp.features & ~SNP_ACTIVE};
-	struct snp_launch_start start = {.policy = launch->config->snp.policy};
+	const struct cc_snp_config *config = &launch->config->snp;
+	struct snp_init init = {
+		.vmsa_features = config->features & ~SNP_ACTIVE,
+		.ghcb_version = config->ghcb_version,
+	};
+	struct snp_launch_start start = {.policy = config->policy};
 	uint32_t status;
 	int ret;
 
+	memcpy(start.gosvw, config->gosvw, sizeof(start.gosvw));
 	ret = open_sev(launch, err);
 	if (ret == 0)
 		ret = check_features(launch, init.vmsa_features, err);
@@ -120,7 +131,10 @@ static int snp_open(struct cc_launch *launch, struct vmm_error *err)
 	ret = command(launch, SNP_CMD_INIT2, "KVM_SEV_INIT2", &init, &status, err);
 	if (ret == -EBUSY)
 		vmm_error_hint(err, "all SNP guest slots (ASIDs) of the host are in use");
-	if (ret >= 0 && launch->config->snp.request_certs)
+	if (ret == -EINVAL && init.ghcb_version)
+		vmm_error_hint(err, "does this kernel have snp.ghcb-version = %u?",
+			       init.ghcb_version);
+	if (ret >= 0 && config->request_certs)
 		ret = enable_certs(launch, err);
 	if (ret < 0)
 		return ret;
@@ -206,6 +220,8 @@ static int update_cpuid(struct cc_launch *launch, const struct load_item *item,
 		return vmm_error_set(err, -EINVAL, "%s: %llu bytes instead of a page", item->name,
 				     (unsigned long long)item->len);
 	}
+	if (launch->config->snp.cbit)
+		snp_cpuid_warn(launch->cpuid, launch->log);
 	ret = snp_cpuid_build(launch->cpuid, page, err);
 	if (ret == 0) {
 		memcpy(sent, page, PAGE_SIZE);
@@ -241,6 +257,7 @@ static int snp_finish(struct cc_launch *launch, struct vmm_error *err)
 		.id_auth_uaddr = (uintptr_t)config->id_auth,
 		.id_block_en = config->id_block != NULL,
 		.auth_key_en = config->id_block && snp_id_auth_has_author(config->id_auth),
+		.vcek_disabled = config->vcek_disabled,
 	};
 	struct cc_retry retry = {0};
 	uint32_t status;

@@ -26,12 +26,31 @@ static bool indexed(const struct kvm_cpuid_entry2 *e)
 	return e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
 }
 
+/* Does a subleaf only say that there are no more, as a missing one does? A cache of no type, or a
+ * level of topology of no type, whose other registers number it. */
+static bool ends_list(const struct kvm_cpuid_entry2 *e)
+{
+	switch (e->function) {
+	case 0x4:
+	case 0x8000001d:
+		return (e->eax & 0x1f) == 0;
+	case 0xb:
+	case 0x1f:
+	case 0x80000026:
+		return (e->ecx >> 8 & 0xff) == 0;
+	default:
+		return false;
+	}
+}
+
 /* Linux takes a leaf that is missing inside the announced range as zeros, so such an entry says
  * nothing; the range limits themselves must be there. */
 static bool wanted(const struct kvm_cpuid_entry2 *e)
 {
 	if (e->function == 0 || e->function == 0x80000000 || e->function == 0x40000000)
 		return true;
+	if (ends_list(e))
+		return false;
 	return e->eax || e->ebx || e->ecx || e->edx;
 }
 
@@ -83,6 +102,27 @@ static struct kvm_cpuid_entry2 *find(struct kvm_cpuid2 *cpuid, uint32_t function
 			return e;
 	}
 	return NULL;
+}
+
+void snp_cpuid_warn(const struct kvm_cpuid2 *cpuid, const struct vmm_log *log)
+{
+	bool rdrand = false, compact = false;
+
+	for (uint32_t i = 0; i < cpuid->nent; i++) {
+		const struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
+
+		if (e->function == 1)
+			rdrand = e->ecx & 1u << 30;
+		if (e->function == LEAF_XSAVE && e->index == 1)
+			compact = e->eax & (1u << 1 | 1u << 3);
+	}
+	if (!rdrand)
+		vmm_log(log, VMM_LOG_WARN,
+			"this host's CPUID has no RDRAND: Linux stops early in an SNP guest");
+	if (!compact)
+		vmm_log(log, VMM_LOG_WARN,
+			"this host's CPUID has neither XSAVEC nor XSAVES: Linux stops early in an "
+			"SNP guest");
 }
 
 static unsigned int correct_entry(struct kvm_cpuid_entry2 *e, const uint8_t *sent,

@@ -17,10 +17,14 @@
 #define SNP_CPUID_PAGE	  4096
 #define SNP_CPUID_ENTRIES 64 /* more would fit, but firmware and Linux stop here */
 
-/* Writes the table of `cpuid` into `page`. Entries without any bit set and without index are left
- * out. -E2BIG when more than SNP_CPUID_ENTRIES remain. */
+/* Writes the table of `cpuid` into `page`. Entries that say as much as missing ones are left out: no
+ * bit set, or the end of a list of subleaves. -E2BIG when more than SNP_CPUID_ENTRIES remain. */
 int snp_cpuid_build(const struct kvm_cpuid2 *cpuid, uint8_t page[SNP_CPUID_PAGE],
 		    struct vmm_error *err);
+
+/* Warns of what Linux guests that know of SNP do not start without: RDRAND, and a way to compute the
+ * size of XSAVE's area. */
+void snp_cpuid_warn(const struct kvm_cpuid2 *cpuid, const struct vmm_log *log);
 
 /*
  * Takes the firmware's corrections, found as differences between the page that was `sent` and the

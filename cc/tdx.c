@@ -5,12 +5,16 @@
  */
 #include "cc/launch_ops.h"
 #include "cc/tdx_config.h"
+#include "cc/tdx_cpuid.h"
 #include "mem/convert.h"
 #include "vmm/base/bytes.h"
 #include "vmm/kvm/uapi_tdx.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+#define SEPT_VE_DISABLE (1ULL << 28)
+#define MAX_CPUID	256 /* entries that KVM handles, KVM_MAX_CPUID_ENTRIES */
 
 static int command(const struct kvm_fd *h, uint32_t id, uint32_t flags, uint64_t data,
 		   const char *name, struct vmm_error *err)
@@ -33,6 +37,7 @@ static int init_vm(struct cc_launch *launch, const struct tdx_capabilities *caps
 	struct tdx_init_vm *init;
 	int ret;
 
+	tdx_cpuid_fit(launch->cpuid, tdx_xfam(launch->cpuid, caps->supported_xfam));
 	ret = tdx_init_vm_build(&launch->config->tdx, caps, launch->cpuid, &init, err);
 	if (ret < 0)
 		return ret;
@@ -50,6 +55,11 @@ static int tdx_open(struct cc_launch *launch, struct vmm_error *err)
 {
 	struct tdx_capabilities *caps = NULL;
 	int ret = -E2BIG;
+
+	if (!(launch->config->tdx.attributes & SEPT_VE_DISABLE))
+		vmm_log(launch->log, VMM_LOG_WARN,
+			"tdx.attributes has no SEPT_VE_DISABLE (0x10000000): Linux guests panic "
+			"early without it");
 
 	/* the kernel does not say how many entries it has, only that there is no room */
 	for (uint32_t n = 64; ret == -E2BIG && n <= 256; n *= 2) {
@@ -79,11 +89,33 @@ static int tdx_open(struct cc_launch *launch, struct vmm_error *err)
 	return ret < 0 ? ret : 0;
 }
 
+/* Tells where the guest sees another CPUID than KVM has. That is for people: nothing depends on it,
+ * and a kernel that does not answer is no reason to end the launch. */
+static void report_cpuid(struct cc_launch *launch, const struct kvm_vcpu *vcpu)
+{
+	struct kvm_cpuid2 *td = calloc(1, sizeof(*td) + MAX_CPUID * sizeof(td->entries[0]));
+	int ret;
+
+	if (!td)
+		return;
+	td->nent = MAX_CPUID;
+	ret = command(&vcpu->h, TDX_CMD_GET_CPUID, 0, (uintptr_t)td, "KVM_TDX_GET_CPUID", NULL);
+	if (ret >= 0 && td->nent <= MAX_CPUID)
+		tdx_cpuid_compare(launch->cpuid, td, launch->log);
+	else
+		vmm_log(launch->log, VMM_LOG_WARN,
+			"KVM_TDX_GET_CPUID does not tell which CPUID the TD sees (%d, %u entries)",
+			ret, td->nent);
+	free(td);
+}
+
 static int tdx_vcpu(struct cc_launch *launch, const struct kvm_vcpu *vcpu, struct vmm_error *err)
 {
 	int ret =
 		command(&vcpu->h, TDX_CMD_INIT_VCPU, 0, launch->hob_gpa, "KVM_TDX_INIT_VCPU", err);
 
+	if (ret >= 0 && launch->nvcpus == 0)
+		report_cpuid(launch, vcpu);
 	return ret < 0 ? ret : 0;
 }
 

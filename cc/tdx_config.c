@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cc/tdx_config.h"
 
+#include "cc/tdx_cpuid.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -16,19 +18,6 @@
 #define XFAM_CET    (3ULL << 11)
 #define XFAM_AMX    (3ULL << 17)
 
-static const struct kvm_cpuid_entry2 *find(const struct kvm_cpuid2 *cpuid, uint32_t function,
-					   uint32_t index)
-{
-	for (uint32_t i = 0; i < cpuid->nent; i++) {
-		const struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
-
-		if (e->function == function &&
-		    (!(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) || e->index == index))
-			return e;
-	}
-	return NULL;
-}
-
 /* Groups of features that a TD gets as a whole or not at all. */
 static uint64_t complete_groups(uint64_t xfam)
 {
@@ -43,8 +32,8 @@ static uint64_t complete_groups(uint64_t xfam)
 
 uint64_t tdx_xfam(const struct kvm_cpuid2 *cpuid, uint64_t supported)
 {
-	const struct kvm_cpuid_entry2 *xcr0 = find(cpuid, LEAF_XSAVE, 0);
-	const struct kvm_cpuid_entry2 *xss = find(cpuid, LEAF_XSAVE, 1);
+	const struct kvm_cpuid_entry2 *xcr0 = tdx_cpuid_find(cpuid, LEAF_XSAVE, 0);
+	const struct kvm_cpuid_entry2 *xss = tdx_cpuid_find(cpuid, LEAF_XSAVE, 1);
 	uint64_t wanted = 0;
 
 	if (xcr0)
@@ -66,17 +55,29 @@ static bool has_subleaves(uint32_t function)
 	return false;
 }
 
+/* Is the index of a configurable leaf significant? Also for leaves that are younger than the list
+ * above. */
+static bool is_indexed(const struct tdx_capabilities *caps, const struct kvm_cpuid_entry2 *mask)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < caps->nent; i++)
+		n += caps->entry[i].function == mask->function;
+	return mask->index != 0 || n > 1 || has_subleaves(mask->function);
+}
+
 /*
  * The bits of one configurable leaf. The masks come without flags, yet the kernel takes the first
  * entry of a function for every subleaf unless the index is marked as significant.
  */
-static struct kvm_cpuid_entry2 configured(const struct kvm_cpuid_entry2 *mask,
+static struct kvm_cpuid_entry2 configured(const struct tdx_capabilities *caps,
+					  const struct kvm_cpuid_entry2 *mask,
 					  const struct kvm_cpuid2 *cpuid)
 {
-	const struct kvm_cpuid_entry2 *e = find(cpuid, mask->function, mask->index);
+	const struct kvm_cpuid_entry2 *e = tdx_cpuid_find(cpuid, mask->function, mask->index);
 	struct kvm_cpuid_entry2 out = {.function = mask->function};
 
-	if (has_subleaves(mask->function)) {
+	if (is_indexed(caps, mask)) {
 		out.index = mask->index;
 		out.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
 	}
@@ -111,7 +112,7 @@ int tdx_init_vm_build(const struct cc_tdx_config *config, const struct tdx_capab
 	memcpy(init->mrowner, config->mrowner, sizeof(init->mrowner));
 	memcpy(init->mrownerconfig, config->mrownerconfig, sizeof(init->mrownerconfig));
 	for (uint32_t i = 0; i < caps->nent; i++)
-		init->entry[init->nent++] = configured(&caps->entry[i], cpuid);
+		init->entry[init->nent++] = configured(caps, &caps->entry[i], cpuid);
 	*out = init;
 	return 0;
 }

@@ -92,6 +92,9 @@ static int setup_snp(struct cc_setup *setup, const struct config_snp *config, co
 	snp->features = config->guest_features;
 	snp->vcpu_sig = config->vcpu_sig;
 	snp->cbit = config->cbit;
+	snp->ghcb_version = (uint16_t)config->ghcb_version;
+	snp->vcek_disabled = config->vcek_disabled;
+	memcpy(snp->gosvw, config->gosvw, sizeof(snp->gosvw));
 	memcpy(snp->host_data, config->host_data, sizeof(snp->host_data));
 	if (config->host_data_file) {
 		sha256_init(&sha);
@@ -125,7 +128,14 @@ static int setup_tdx(struct cc_setup *setup, const struct config_tdx *config, co
 int cc_setup_init(struct cc_setup *setup, const struct vmm_config *config, enum cc_tech tech,
 		  const struct sys *sys, struct vmm_error *err)
 {
-	*setup = (struct cc_setup){.config = {.tech = tech, .vcpus = config->machine.vcpus}};
+	*setup = (struct cc_setup){
+		.config =
+			{
+				.tech = tech,
+				.vcpus = config->machine.vcpus,
+				.copy = config->machine.memory_source == CONFIG_SOURCE_COPY,
+			},
+	};
 	switch (tech) {
 	case CC_SNP:
 		return setup_snp(setup, &config->snp, sys, err);

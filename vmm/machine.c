@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* Pages whose acceptance is worth a warning: half a minute. */
+#define SLOW_PAGES 30000
+
 void machine_mark(struct minivmm *vm, enum minivmm_mark mark)
 {
 	struct timespec now;
@@ -249,6 +252,27 @@ static int correct_cpuid(struct minivmm *vm, struct vmm_error *err)
 	return ret;
 }
 
+/*
+ * RAM that nobody loaded anything into is accepted for an SNP guest without firmware, page by page.
+ * That is the longest part of its start, so it is announced.
+ */
+static void tell_cost(const struct minivmm *vm)
+{
+	uint64_t npages = 0;
+
+	for (size_t i = 0; i < vm->plan->nitems; i++)
+		if (vm->plan->item[i].kind == LOAD_ZERO)
+			npages += vm->plan->item[i].len / PAGE_SIZE;
+	if (vm->cc.config.tech != CC_SNP || vm->config->boot.firmware || npages == 0)
+		return;
+	vmm_log(&vm->log, npages > SLOW_PAGES ? VMM_LOG_WARN : VMM_LOG_INFO,
+		"%llu pages of RAM are accepted before the start, about %llu.%llu s on hardware "
+		"(1 ms a page)%s",
+		(unsigned long long)npages, (unsigned long long)(npages / 1000),
+		(unsigned long long)(npages % 1000 / 100),
+		npages > SLOW_PAGES ? "; less machine.memory takes less" : "");
+}
+
 int minivmm_launch(struct minivmm *vm, struct vmm_error *err)
 {
 	const struct cc_stats *stats = &vm->launch.stats;
@@ -260,6 +284,8 @@ int minivmm_launch(struct minivmm *vm, struct vmm_error *err)
 	if (ret == 0)
 		ret = create_vcpus(vm, err);
 	if (ret == 0)
+		tell_cost(vm);
+	if (ret == 0)
 		ret = cc_populate(&vm->launch, vm->plan, err);
 	if (ret == 0 && vm->launch.cpuid_corrected)
 		ret = correct_cpuid(vm, err);
@@ -270,9 +296,9 @@ int minivmm_launch(struct minivmm *vm, struct vmm_error *err)
 	machine_mark(vm, MINIVMM_MARK_LAUNCHED);
 	if (vm->cc.config.tech != CC_NONE)
 		vmm_log(&vm->log, VMM_LOG_DEBUG,
-			"launched: memory is %s, %llu conversions, %llu populate calls, %llu pages, "
+			"launched: memory is %s%s, %llu conversions, %llu populate calls, %llu pages, "
 			"%llu retries",
-			mem_mode_name(vm->mem.mode),
+			mem_mode_name(vm->mem.mode), vm->cc.config.copy ? ", copied" : "",
 			(unsigned long long)atomic_load(&vm->mem.stats.conversions),
 			(unsigned long long)stats->populates, (unsigned long long)stats->pages,
 			(unsigned long long)stats->retries);

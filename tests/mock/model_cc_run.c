@@ -11,6 +11,18 @@
 
 #define UNWRITTEN 0x5a5a5a5a5a5a5a5aULL
 
+/* arch/x86/kvm/vmx/tdx.c, tdx_map_gpa(): an address with the shared bit has to be one that CPUID
+ * allows, or the guest is told "invalid operand". */
+static void check_address_bits(const struct model_vcpu *v)
+{
+	for (uint32_t i = 0; v->vm->tdx && i < v->ncpuid; i++)
+		if (v->cpuid[i].function == 0x80000008 &&
+		    (v->cpuid[i].eax & 0xff) < v->vm->tdx->gpa_bits)
+			model_foul("VM %u: MapGPA is refused, CPUID has %u address bits and the "
+				   "TD %u",
+				   v->vm->index, v->cpuid[i].eax & 0xff, v->vm->tdx->gpa_bits);
+}
+
 void model_cc_hypercall(const struct model_vcpu *v, const struct model_step *s)
 {
 	struct kvm_run *run = v->run;
@@ -18,6 +30,7 @@ void model_cc_hypercall(const struct model_vcpu *v, const struct model_step *s)
 	if (!(v->vm->hypercall_exits & 1ULL << KVM_HC_MAP_GPA_RANGE))
 		model_foul("VM %u: hypercalls do not exit, the guest would be refused and give up",
 			   v->vm->index);
+	check_address_bits(v);
 	run->exit_reason = KVM_EXIT_HYPERCALL;
 	run->hypercall.nr = KVM_HC_MAP_GPA_RANGE;
 	run->hypercall.args[0] = s->addr;

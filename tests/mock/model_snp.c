@@ -89,6 +89,7 @@ static int init2(struct model_vm *vm, const struct snp_cmd *cmd)
 		return -EBUSY;
 	host->asids--;
 	vm->snp->initialized = true;
+	vm->snp->ghcb_version = init->ghcb_version;
 	vm->snp->features = init->vmsa_features | 1;
 	return 0;
 }

@@ -32,6 +32,7 @@ struct model_snp {
 	uint64_t features; /* SEV_FEATURES of all vCPUs */
 	uint64_t policy;
 	uint8_t gosvw[16];
+	uint16_t ghcb_version; /* as given */
 	uint8_t digest[MODEL_DIGEST];
 	uint64_t pages; /* entered into the digest */
 	unsigned int cpuid_refused;

@@ -129,6 +129,21 @@ static int init_mem_region(struct model_vcpu *v, const struct tdx_cmd *cmd)
 
 /* --- GET_CPUID --- */
 
+/* A leaf as the TD sees it: bits that cannot be configured are like the host's, which KVM has told;
+ * but for those that the module takes away. */
+static void show_leaf(const struct model_vcpu *v, const struct kvm_cpuid_entry2 *told,
+		      struct kvm_cpuid_entry2 *out)
+{
+	const struct model_tdx_host *host = &v->vm->model->tdx;
+
+	*out = *told;
+	for (uint32_t i = 0; i < v->ncpuid; i++)
+		if (v->cpuid[i].function == told->function && v->cpuid[i].index == told->index)
+			*out = v->cpuid[i];
+	if (host->hidden_leaf == told->function && told->index == 0)
+		out->ebx &= ~host->hidden_ebx;
+}
+
 static int get_cpuid(const struct model_vcpu *v, const struct tdx_cmd *cmd)
 {
 	struct kvm_cpuid2 *out = (void *)(uintptr_t)cmd->data;
@@ -141,7 +156,8 @@ static int get_cpuid(const struct model_vcpu *v, const struct tdx_cmd *cmd)
 		return -E2BIG;
 	}
 	out->nent = td->ncpuid;
-	memcpy(out->entries, td->cpuid, td->ncpuid * sizeof(td->cpuid[0]));
+	for (uint32_t i = 0; i < td->ncpuid; i++)
+		show_leaf(v, &td->cpuid[i], &out->entries[i]);
 	return 0;
 }
 
@@ -207,6 +223,12 @@ void model_tdx_set_xfam(struct model *m, uint64_t xfam)
 void model_tdx_set_entries(struct model *m, unsigned int n)
 {
 	m->tdx.entries = n;
+}
+
+void model_tdx_hide(struct model *m, uint32_t function, uint32_t ebx)
+{
+	m->tdx.hidden_leaf = function;
+	m->tdx.hidden_ebx = ebx;
 }
 
 void model_tdx_set_keyids(struct model *m, unsigned int n)

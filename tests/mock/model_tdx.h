@@ -16,7 +16,8 @@ struct model_tdx_host {
 	uint64_t xfam;
 	unsigned int entries; /* CPUID leaves that can be configured */
 	unsigned int max_vcpus;
-	unsigned int keyids; /* free ones */
+	unsigned int keyids;		  /* free ones */
+	uint32_t hidden_leaf, hidden_ebx; /* bits that TDs never see */
 };
 
 /* Of one VM's: the TD. */
@@ -38,6 +39,8 @@ void model_tdx_set_attributes(struct model *m, uint64_t attributes);
 void model_tdx_set_xfam(struct model *m, uint64_t xfam);
 /* How many configurable leaves the module has, from 12 to MODEL_TD_CPUID. */
 void model_tdx_set_entries(struct model *m, unsigned int n);
+/* The module does not show TDs these bits of a leaf's EBX. */
+void model_tdx_hide(struct model *m, uint32_t function, uint32_t ebx);
 void model_tdx_set_keyids(struct model *m, unsigned int n);
 
 #endif

@@ -338,6 +338,46 @@ START_TEST(host_data_arrives_as_it_is)
 }
 END_TEST
 
+START_TEST(gosvw_ghcb_version_and_vcek_arrive_as_they_are)
+{
+	const struct model_snp *snp;
+
+	for (size_t i = 0; i < 16; i++)
+		t.config.snp.gosvw[i] = (uint8_t)(0xb0 + i);
+	t.config.snp.ghcb_version = 2;
+	t.config.snp.vcek_disabled = true;
+	must(launch_all(&t), &t);
+	snp = model_vm(t.m, 0)->snp;
+	ck_assert_mem_eq(snp->gosvw, t.config.snp.gosvw, 16);
+	ck_assert_mem_eq((uint8_t *)model_guest_ptr(t.m, 0, PAGES(9), 32) + 16, t.config.snp.gosvw,
+			 16);
+	ck_assert_uint_eq(snp->ghcb_version, 2);
+	ck_assert(snp->vcek_disabled);
+	/* none of them is measured */
+	launch_assert_measured(&t);
+}
+END_TEST
+
+START_TEST(a_ghcb_version_that_kvm_lacks_is_named)
+{
+	t.config.snp.ghcb_version = 3;
+	must(launch_create_vm(&t), &t);
+	ck_assert_int_eq(launch_open(&t), -EINVAL);
+	launch_says(&t, "snp.ghcb-version = 3");
+}
+END_TEST
+
+/* It would need a rate that is set before the launch. */
+START_TEST(secure_tsc_is_refused_by_name)
+{
+	model_snp_set_features(t.m, true, 0x220);
+	t.config.snp.features = 0x201;
+	must(launch_create_vm(&t), &t);
+	ck_assert_int_eq(launch_open(&t), -ENOTSUP);
+	launch_says(&t, "SECURE_TSC");
+}
+END_TEST
+
 /* --- status codes --- */
 
 /* Each code that the firmware's manual names comes out by its name. */
@@ -430,6 +470,9 @@ int main(void)
 	tcase_add_test(tc, id_block_of_another_policy);
 	tcase_add_test(tc, id_auth_without_signature);
 	tcase_add_test(tc, host_data_arrives_as_it_is);
+	tcase_add_test(tc, gosvw_ghcb_version_and_vcek_arrive_as_they_are);
+	tcase_add_test(tc, a_ghcb_version_that_kvm_lacks_is_named);
+	tcase_add_test(tc, secure_tsc_is_refused_by_name);
 	tcase_add_loop_test(tc, each_status_is_told_by_name, 0, (int)ARRAY_SIZE(statuses));
 	suite_add_tcase(s, tc);
 	return run_suite(s);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What is special about TDX: capabilities, the parameters of INIT_VM, vCPUs. */
 #include "cc/tdx_config.h"
+#include "cc/tdx_cpuid.h"
 #include "tests/unit/cc_fixture.h"
 
 static struct launch t;
@@ -171,6 +172,107 @@ START_TEST(the_module_is_told_the_vcpus_own_values)
 }
 END_TEST
 
+/* What KVM is told is what the TD gets. */
+START_TEST(trap_mapgpa_is_refused_when_cpuid_has_too_few_address_bits)
+{
+	const struct model_vcpu *v;
+
+	must(launch_all(&t), &t);
+	v = model_vcpu(t.m, 0, 0);
+	for (uint32_t i = 0; i < v->ncpuid; i++)
+		if (v->cpuid[i].function == 0x80000008) {
+			ck_assert_uint_ge(v->cpuid[i].eax & 0xff, 48);
+			ck_assert_uint_eq(v->cpuid[i].eax >> 16 & 0xff, 48);
+		}
+}
+END_TEST
+
+static struct kvm_cpuid2 *table_of(const struct kvm_cpuid_entry2 *entries, uint32_t n)
+{
+	struct kvm_cpuid2 *table = calloc(1, sizeof(*table) + n * sizeof(*entries));
+
+	ck_assert_ptr_nonnull(table);
+	table->nent = n;
+	memcpy(table->entries, entries, n * sizeof(*entries));
+	return table;
+}
+
+START_TEST(cpuid_is_made_to_fit_the_td)
+{
+	const uint32_t indexed = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
+	const struct kvm_cpuid_entry2 host[] = {
+		{.function = 0xd, .flags = indexed, .eax = 0x2e7, .ebx = 0xa88, .ecx = 0xa88},
+		{.function = 0xd, .index = 1, .flags = indexed, .eax = 0xf, .ecx = 0x1900},
+		{.function = 0xd, .index = 2, .flags = indexed, .eax = 256, .ebx = 576},
+		{.function = 0xd, .index = 7, .flags = indexed, .eax = 1024, .ebx = 1664},
+		{.function = 0xd, .index = 11, .flags = indexed, .eax = 16, .ecx = 1},
+		{.function = 0x80000008, .eax = 0x00343028 | 46},
+	};
+	struct kvm_cpuid2 *fit = table_of(host, ARRAY_SIZE(host));
+
+	tdx_cpuid_fit(fit, 0x7);
+	ck_assert_uint_eq(fit->entries[0].eax, 0x7);
+	ck_assert_uint_eq(fit->entries[0].ecx, 832);
+	ck_assert_uint_eq(fit->entries[1].eax, 0xf);
+	ck_assert_uint_eq(fit->entries[1].ecx, 0);
+	ck_assert_uint_eq(fit->entries[2].eax, 256);
+	ck_assert_uint_eq(fit->entries[3].eax | fit->entries[3].ebx, 0);
+	ck_assert_uint_eq(fit->entries[4].eax | fit->entries[4].ecx, 0);
+	ck_assert_uint_eq(fit->entries[5].eax, 0x00303030);
+	free(fit);
+}
+END_TEST
+
+/* Leaves that the list of leaves with subleaves does not have. */
+START_TEST(trap_indexes_of_unknown_leaves_are_significant)
+{
+	struct tdx_capabilities *caps = calloc(1, sizeof(*caps) + 3 * sizeof(caps->entry[0]));
+	struct kvm_cpuid_entry2 none = {0};
+	struct kvm_cpuid2 *table = table_of(&none, 1);
+	struct tdx_init_vm *init;
+
+	ck_assert_ptr_nonnull(caps);
+	caps->nent = 3;
+	caps->entry[0].function = caps->entry[1].function = 0x29;
+	caps->entry[1].index = 1;
+	caps->entry[2].function = 0x80000007;
+	ck_assert_int_eq(tdx_init_vm_build(&(struct cc_tdx_config){0}, caps, table, &init, &t.err),
+			 0);
+	ck_assert_uint_eq(init->entry[0].flags, KVM_CPUID_FLAG_SIGNIFCANT_INDEX);
+	ck_assert_uint_eq(init->entry[1].flags, KVM_CPUID_FLAG_SIGNIFCANT_INDEX);
+	ck_assert_uint_eq(init->entry[1].index, 1);
+	ck_assert_uint_eq(init->entry[2].flags, 0);
+	free(init);
+	free(table);
+	free(caps);
+}
+END_TEST
+
+/* The module has the last word about CPUID; what it changes is told, leaf by leaf. */
+START_TEST(a_cpuid_that_the_module_changes_is_reported)
+{
+	must(launch_all(&t), &t);
+	ck_assert_uint_eq(model_count(t.m, "KVM_TDX_GET_CPUID"), 1);
+	ck_assert_ptr_null(strstr(t.logged, "TDX module shows"));
+	launch_close(&t);
+
+	launch_init(&t, CC_TDX, REV8, 2);
+	model_tdx_hide(t.m, 7, 1);
+	must(launch_all(&t), &t);
+	ck_assert_uint_eq(model_count(t.m, "KVM_TDX_GET_CPUID"), 1);
+	launch_logged(&t, "the TDX module shows the TD CPUID leaf 0x7.0 EBX as 0x219c07aa, and KVM "
+			  "takes it for 0x219c07ab");
+}
+END_TEST
+
+START_TEST(a_td_without_sept_ve_disable_is_warned_of)
+{
+	t.config.tdx.attributes = _i ? 0x10000000 : 0;
+	must(launch_all(&t), &t);
+	ck_assert_int_eq(strstr(t.logged, "no SEPT_VE_DISABLE") == NULL, _i);
+}
+END_TEST
+
 /* --- vCPUs --- */
 
 START_TEST(each_vcpu_gets_the_hob_in_order)
@@ -215,6 +317,11 @@ int main(void)
 			    (int)ARRAY_SIZE(xfams));
 	tcase_add_test(tc, a_host_with_less_xfam_gets_less);
 	tcase_add_test(tc, the_module_is_told_the_vcpus_own_values);
+	tcase_add_test(tc, trap_mapgpa_is_refused_when_cpuid_has_too_few_address_bits);
+	tcase_add_test(tc, cpuid_is_made_to_fit_the_td);
+	tcase_add_test(tc, trap_indexes_of_unknown_leaves_are_significant);
+	tcase_add_test(tc, a_cpuid_that_the_module_changes_is_reported);
+	tcase_add_loop_test(tc, a_td_without_sept_ve_disable_is_warned_of, 0, 2);
 	tcase_add_test(tc, each_vcpu_gets_the_hob_in_order);
 	tcase_add_test(tc, registers_are_the_modules);
 	suite_add_tcase(s, tc);

@@ -25,8 +25,8 @@ static const struct model_step guest[] = {
 
 /* Calls that a machine can do without, whatever the errno. */
 static const char *const optional[] = {
-	"KVM_CHECK_EXTENSION", "cloexec", "KVM_GET_DEVICE_ATTR", "madvise",
-	"fallocate",	       "copy", /* read instead */
+	"KVM_CHECK_EXTENSION", "cloexec", "KVM_GET_DEVICE_ATTR", "madvise", "fallocate",
+	"KVM_TDX_GET_CPUID",   "copy", /* read instead */
 };
 
 /* Calls that are made again, or that are a question whose answer then is no. */

@@ -13,7 +13,7 @@
  *	builds without metadata accepted		test_ovmf
  *	pages validated again by the shim		no shim yet; nothing is given to the
  *							firmware twice: model_check_launch()
- *	virtio without ACCESS_PLATFORM			with the virtio devices, none are there yet
+ *	virtio without ACCESS_PLATFORM			test_virtio_mmio
  *	MXCSR, FCW, CR4, EFER in the calculator		here, and test_vectors_snp
  */
 #include "boot/lowmem.h"
@@ -24,6 +24,7 @@
 #include "vmm/kvm/uapi_snp.h"
 
 #include <signal.h>
+#include <sys/mman.h>
 
 static struct launch t;
 
@@ -235,6 +236,29 @@ START_TEST(trap_cpuid_buffer_that_cannot_be_written_to)
 }
 END_TEST
 
+/* What KVM makes of a buffer that only can be read: no corrected table comes back, nor a status. */
+START_TEST(trap_cpuid_buffer_that_is_read_only)
+{
+	struct snp_launch_update u = {.gfn_start = 10, .len = PAGE_SIZE, .type = SNP_PAGE_CPUID};
+	uint8_t *page;
+	uint32_t status;
+
+	must(launch_prepare(&t), &t);
+	must(mem_convert(&t.mem, 0, PAGES(LOW_PAGES), true, &t.err), &t);
+	page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(page, MAP_FAILED);
+	must(snp_cpuid_build(t.cpuid, page, &t.err), &t);
+	ck_assert_int_eq(mprotect(page, PAGE_SIZE, PROT_READ), 0);
+	u.uaddr = (uintptr_t)page;
+	ck_assert_int_eq(raw(SNP_CMD_LAUNCH_UPDATE, &u, &status), -EIO);
+	ck_assert_uint_eq(status, 0);
+	/* it was the buffer */
+	ck_assert_int_eq(mprotect(page, PAGE_SIZE, PROT_READ | PROT_WRITE), 0);
+	ck_assert_int_eq(raw(SNP_CMD_LAUNCH_UPDATE, &u, &status), 0);
+	munmap(page, PAGE_SIZE);
+}
+END_TEST
+
 START_TEST(trap_more_than_64_cpuid_entries)
 {
 	struct kvm_cpuid2 *table;
@@ -244,14 +268,20 @@ START_TEST(trap_more_than_64_cpuid_entries)
 	table = calloc(1, sizeof(*table) + 70 * sizeof(table->entries[0]));
 	table->nent = 70;
 	for (uint32_t i = 0; i < 70; i++)
-		table->entries[i] = (struct kvm_cpuid_entry2){.function = i, .eax = 1};
+		table->entries[i] =
+			(struct kvm_cpuid_entry2){.function = i, .eax = 1, .ecx = 0x100};
 	ck_assert_int_eq(snp_cpuid_build(table, page, &t.err), -E2BIG);
 	launch_says(&t, "64");
 	/* entries that say nothing are not counted */
 	for (uint32_t i = 60; i < 70; i++)
-		table->entries[i].eax = 0;
+		table->entries[i].eax = table->entries[i].ecx = 0;
 	must(snp_cpuid_build(table, page, &t.err), &t);
 	ck_assert_uint_eq(get_le32(page), 60);
+	/* nor those that only end a list: the last level of topology */
+	table->entries[0xb].eax = 0;
+	table->entries[0xb].ecx = 2;
+	must(snp_cpuid_build(table, page, &t.err), &t);
+	ck_assert_uint_eq(get_le32(page), 59);
 	free(table);
 	/* what a whole machine has fits */
 	must(snp_cpuid_build(t.cpuid, page, &t.err), &t);
@@ -277,18 +307,10 @@ START_TEST(trap_raw_kvm_leaves_in_the_cpuid_page)
 }
 END_TEST
 
-/* After a correction each entry of the page is what the boot CPU's own table says. */
-START_TEST(trap_correction_accepted_for_the_page_only)
+/* Each entry of the page is what the vCPU's own table says; but for EDX of the topology leaf, its
+ * own number, of which the page has a template. */
+static void check_table(const struct model_vcpu *v, const uint8_t *page)
 {
-	const struct model_vcpu *v;
-	const uint8_t *page;
-
-	model_snp_lacks(t.m, 7, 0, 1, 1u << 18 | 1u << 20);
-	model_snp_lacks(t.m, 1, 0, 2, 1u << 12);
-	model_snp_lacks(t.m, 0x80000001, 0, 2, 1u << 6);
-	must(launch_all(&t), &t);
-	v = model_vcpu(t.m, 0, t.nvcpus - 1);
-	page = model_vm(t.m, 0)->snp->cpuid_page;
 	for (uint32_t i = 0; i < get_le32(page); i++) {
 		const uint8_t *e = page + 16 + 48 * i;
 		bool found = false;
@@ -299,14 +321,31 @@ START_TEST(trap_correction_accepted_for_the_page_only)
 			if (o->function != get_le32(e) || o->index != get_le32(e + 4))
 				continue;
 			found = true;
+			/* numbers of the vCPU itself */
+			if (o->function == 0x8000001e)
+				continue;
 			ck_assert_uint_eq(o->eax, get_le32(e + 24));
-			if (o->function != 0xd) /* the page has the size for XCR0 = 1 */
+			/* the page has the size for XCR0 = 1 */
+			if (o->function != 0xd && o->function != 1)
 				ck_assert_uint_eq(o->ebx, get_le32(e + 28));
 			ck_assert_uint_eq(o->ecx, get_le32(e + 32));
-			ck_assert_uint_eq(o->edx, get_le32(e + 36));
+			if (o->function != 0xb && o->function != 0x1f)
+				ck_assert_uint_eq(o->edx, get_le32(e + 36));
 		}
 		ck_assert_msg(found, "entry %#x.%u", get_le32(e), get_le32(e + 4));
 	}
+}
+
+/* After a correction the tables of all vCPUs have it. */
+START_TEST(trap_correction_accepted_for_the_page_only)
+{
+	model_snp_lacks(t.m, 7, 0, 1, 1u << 18 | 1u << 20);
+	model_snp_lacks(t.m, 1, 0, 2, 1u << 12);
+	model_snp_lacks(t.m, 0x80000001, 0, 2, 1u << 6);
+	must(launch_all(&t), &t);
+	ck_assert_uint_eq(t.nvcpus, 2);
+	for (uint32_t id = 0; id < t.nvcpus; id++)
+		check_table(model_vcpu(t.m, 0, id), model_vm(t.m, 0)->snp->cpuid_page);
 }
 END_TEST
 
@@ -459,6 +498,7 @@ int main(void)
 	tcase_add_test(tc, trap_update_issued_once_for_a_range);
 	tcase_add_test(tc, trap_secrets_or_cpuid_with_a_null_source);
 	tcase_add_loop_test(tc, trap_cpuid_buffer_that_cannot_be_written_to, 0, LAUNCH_MODES);
+	tcase_add_test(tc, trap_cpuid_buffer_that_is_read_only);
 	tcase_add_test(tc, trap_more_than_64_cpuid_entries);
 	tcase_add_test(tc, trap_raw_kvm_leaves_in_the_cpuid_page);
 	tcase_add_test(tc, trap_correction_accepted_for_the_page_only);

@@ -35,6 +35,11 @@ enum config_memory_mode {
 	CONFIG_MEMORY_SHARED,
 };
 
+enum config_memory_source {
+	CONFIG_SOURCE_AUTO, /* in place where that can be */
+	CONFIG_SOURCE_COPY,
+};
+
 enum config_on_reboot {
 	CONFIG_REBOOT_EXIT,
 	CONFIG_REBOOT_RELAUNCH,
@@ -51,6 +56,7 @@ struct config_machine {
 	uint64_t memory; /* bytes, a multiple of 2 MiB, at least 32 MiB */
 	enum config_cc cc;
 	enum config_memory_mode memory_mode;
+	enum config_memory_source memory_source;
 	bool hugepages;
 	enum config_on_reboot on_reboot;
 	uint32_t grace;	     /* seconds, at most a day */
@@ -76,6 +82,9 @@ struct config_snp {
 	uint8_t host_data[32];	 /* from host-data (hex) */
 	bool have_host_data;
 	char *host_data_file;
+	uint8_t gosvw[16];
+	uint32_t ghcb_version; /* 0: KVM's default */
+	bool vcek_disabled;
 	char *id_block;
 	char *id_auth;
 	char *certs;

@@ -103,6 +103,10 @@ static void check_machine(const struct checker *c)
 					      machine->memory_mode == CONFIG_MEMORY_SPLIT))
 		complain(c, "machine.memory-mode",
 			 "a plain VM has no private memory: it is \"shared\"");
+	if (machine->memory_source == CONFIG_SOURCE_COPY &&
+	    (machine->cc == CONFIG_CC_NONE || machine->cc == CONFIG_CC_SW_PROTECTED))
+		complain(c, "machine.memory-source",
+			 "only firmware copies pages: this needs cc = \"snp\" or \"tdx\"");
 	if (machine->cc != CONFIG_CC_NONE && machine->hugepages)
 		complain(c, "machine.hugepages",
 			 "guest_memfd, which a confidential VM needs, has no huge pages");

@@ -25,6 +25,12 @@ static const struct schema_choice memory_mode_choices[] = {
 	{0},
 };
 
+static const struct schema_choice memory_source_choices[] = {
+	{.name = "auto", .value = CONFIG_SOURCE_AUTO},
+	{.name = "copy", .value = CONFIG_SOURCE_COPY},
+	{0},
+};
+
 static const struct schema_choice on_reboot_choices[] = {
 	{.name = "exit", .value = CONFIG_REBOOT_EXIT},
 	{.name = "relaunch", .value = CONFIG_REBOOT_RELAUNCH},
@@ -87,6 +93,12 @@ static const struct schema_key machine_keys[] = {
 	 .offset = offsetof(struct config_machine, memory_mode),
 	 .choices = memory_mode_choices,
 	 .number = CONFIG_MEMORY_AUTO},
+	{.name = "memory-source",
+	 .help = "where firmware takes loaded pages from; auto: from where they are, if it can",
+	 .type = SCHEMA_CHOICE,
+	 .offset = offsetof(struct config_machine, memory_source),
+	 .choices = memory_source_choices,
+	 .number = CONFIG_SOURCE_AUTO},
 	{.name = "hugepages",
 	 .help = "back guest memory by reserved 2 MiB pages",
 	 .type = SCHEMA_BOOL,
@@ -184,6 +196,20 @@ static const struct schema_key snp_keys[] = {
 	 .help = "the same: the SHA-256 of this file",
 	 .type = SCHEMA_PATH,
 	 .offset = offsetof(struct config_snp, host_data_file)},
+	{.name = "gosvw",
+	 .help = "workarounds that the guest finds in its secrets page; not measured",
+	 .type = SCHEMA_HEX,
+	 .offset = offsetof(struct config_snp, gosvw),
+	 .max = sizeof(((struct config_snp *)0)->gosvw)},
+	{.name = "ghcb-version",
+	 .help = "highest version of the GHCB protocol that the guest is offered; 0: KVM's default",
+	 .type = SCHEMA_NUMBER,
+	 .offset = offsetof(struct config_snp, ghcb_version),
+	 .max = UINT16_MAX},
+	{.name = "vcek-disabled",
+	 .help = "attestation reports are not signed with the chip's own key",
+	 .type = SCHEMA_BOOL,
+	 .offset = offsetof(struct config_snp, vcek_disabled)},
 	{.name = "id-block",
 	 .help = "ID block, 96 bytes raw or in base64",
 	 .type = SCHEMA_PATH,
