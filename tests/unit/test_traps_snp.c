@@ -243,6 +243,7 @@ START_TEST(trap_cpuid_buffer_that_is_read_only)
 	uint8_t *page;
 	uint32_t status;
 
+	model_snp_lacks(t.m, 7, 0, 1, 1u << 18);
 	must(launch_prepare(&t), &t);
 	must(mem_convert(&t.mem, 0, PAGES(LOW_PAGES), true, &t.err), &t);
 	page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -252,8 +253,10 @@ START_TEST(trap_cpuid_buffer_that_is_read_only)
 	u.uaddr = (uintptr_t)page;
 	ck_assert_int_eq(raw(SNP_CMD_LAUNCH_UPDATE, &u, &status), -EIO);
 	ck_assert_uint_eq(status, 0);
-	/* it was the buffer */
+	/* it was the buffer: the corrected table comes back to a good one, and is accepted then */
 	ck_assert_int_eq(mprotect(page, PAGE_SIZE, PROT_READ | PROT_WRITE), 0);
+	ck_assert_int_eq(raw(SNP_CMD_LAUNCH_UPDATE, &u, &status), -EIO);
+	ck_assert_uint_eq(status, 0x16);
 	ck_assert_int_eq(raw(SNP_CMD_LAUNCH_UPDATE, &u, &status), 0);
 	munmap(page, PAGE_SIZE);
 }
