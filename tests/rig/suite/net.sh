@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The network device over tap interfaces, by this process and by vhost-net. Traffic
+# The network device over tap interfaces, by this process and by vhost-net, and over passt. Traffic
 # goes both ways, over connections that either side has made, and every word of it is checked.
 #
 # NET_BYTES is how much goes each way over each connection; the run of 1 GiB is
@@ -109,4 +109,38 @@ test_check_says_when_a_tap_may_not_be_used() {
 	setpriv --reuid 65534 --clear-groups --inh-caps=-all --bounding-set=-all \
 		"$MINIVMM" check "$T/config.toml" 2> "$T/stderr" && fail "another user's tap"
 	expect_stderr "unable to use interface $tap: EPERM.*belongs to another user"
+}
+
+# --- passt -----------------------------------------------------------------------------------------
+
+# passt wants an interface with a default route to copy from, and has none to send to here. It
+# reaches us at our own loopback address when the guest dials its gateway, and forwards what
+# comes to port 5001 here to the guest.
+start_passt() {
+	command -v passt > /dev/null || skip "passt is not installed"
+	ip link set lo up
+	ip link add "mv$$" type veth peer name "mw$$"
+	ip link set "mw$$" up
+	trap 'kill "$passt" 2>/dev/null || true; ip link del "mv$$"; cleanup' EXIT
+	ip addr add 10.9.0.1/24 dev "mv$$"
+	ip link set "mv$$" up
+	ip route add default via 10.9.0.2 dev "mv$$"
+	chmod 777 "$T"
+	passt -f -4 -s "$T/passt" -i "mv$$" -a "$guest_ip" -n 24 -g "$host_ip" -t 5001 \
+		> "$T/passt.log" 2>&1 &
+	passt=$!
+	for _ in $(seq 100); do
+		[ ! -S "$T/passt" ] || return 0
+		kill -0 "$passt" 2>/dev/null || break
+		sleep 0.1
+	done
+	cat "$T/passt.log"
+	fail "passt does not start"
+}
+
+test_tcp_over_passt_with_large_packets() {
+	start_passt
+	net_guest rig-bzimage 1 "socket = \"$T/passt\"" 'mtu = 65520'
+	both_ways 127.0.0.1
+	expect_stdout 'GUEST net mtu=65520'
 }
