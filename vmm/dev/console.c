@@ -245,7 +245,7 @@ static int open_backend(struct console *c, const char *output, struct vmm_error 
 		return console_open_file(output + 5, &c->out.fd, err);
 	if (strncmp(output, "unix:", 5) == 0) {
 		c->out_is_client = true;
-		return console_listen(&c->listener, output + 5, err);
+		return unix_listen(&c->listener, "console socket", output + 5, 1, err);
 	}
 	return vmm_error_set(err, -EINVAL,
 			     "console output \"%s\": expected stdio, null, file:PATH or unix:PATH",
@@ -347,6 +347,6 @@ void console_close(struct console *c)
 	close_fd(&c->out.fd);
 	close_fd(&c->timer.fd);
 	close_fd(&c->wake.fd);
-	console_unlisten(&c->listener);
+	unix_unlisten(&c->listener);
 	pthread_mutex_destroy(&c->lock);
 }

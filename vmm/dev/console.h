@@ -30,6 +30,7 @@
 #include "vmm/dev/panic_watch.h"
 #include "vmm/dev/serial.h"
 #include "vmm/loop.h"
+#include "vmm/unix_listener.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -76,7 +77,7 @@ struct console {
 	struct loop_source wake;  /* eventfd: the serial port has room */
 	struct loop_source timer; /* timerfd: buffered output is old enough */
 	struct loop_source accept;
-	struct console_listener listener;
+	struct unix_listener listener;
 	_Atomic bool starved; /* input waits for the device: its sink.room() must wake us */
 
 	pthread_mutex_t lock; /* of all below */

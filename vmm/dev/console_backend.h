@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include <sys/un.h>
 
 struct console_output {
 	int fd;		/* -1: none */
@@ -30,23 +29,6 @@ int console_open_stdin(void);
 
 /* Appends to `path`, created with mode 0600 if need be. A FIFO has to have a reader. */
 int console_open_file(const char *path, int *fd, struct vmm_error *err);
-
-/* A listening unix socket and the path that belongs to it. */
-struct console_listener {
-	int fd;
-	struct sockaddr_un addr;
-	dev_t dev; /* of the socket in the file system: what is removed has to be still the same */
-	ino_t ino;
-};
-
-/*
- * Listens at `path`, mode 0600. A socket that nobody listens on is a leftover and is replaced;
- * anything else that stands at `path` is an error (-EADDRINUSE).
- */
-int console_listen(struct console_listener *listener, const char *path, struct vmm_error *err);
-
-/* Stops listening and removes the path. */
-void console_unlisten(struct console_listener *listener);
 
 /* As write(), but never blocks: bytes written, -EAGAIN, or another negative errno. */
 ssize_t console_try_write(const struct console_output *out, const uint8_t *buf, size_t len);
