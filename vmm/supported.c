@@ -13,7 +13,6 @@ int config_supported(const struct vmm_config *config, struct vmm_error *err)
 		const char *what;
 	} missing[] = {
 		{config->boot.igvm != NULL, "boot.igvm", "IGVM files"},
-		{config->vsock.present, "vsock", "vsock devices"},
 		{config->control.socket != NULL, "control.socket", "control sockets"},
 	};
 

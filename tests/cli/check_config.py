@@ -36,8 +36,7 @@ class Config(Case):
 
     def test_parts_that_this_version_lacks(self):
         self.file("kernel", elf_kernel())
-        for text, key in (("[vsock]\ncid = 3\npath = 'v.sock'\n", "vsock"),
-                          ("[control]\nsocket = 'c.sock'\n", "control.socket")):
+        for text, key in (("[control]\nsocket = 'c.sock'\n", "control.socket"),):
             self.file("vm.toml", text + "[boot]\nkernel = 'kernel'\n")
             for command in ("run", "check", "plan"):
                 _, _, err = self.expect([command, "vm.toml"], 1, "")

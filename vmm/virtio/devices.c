@@ -7,6 +7,7 @@
 #include "vmm/virtio/console.h"
 #include "vmm/virtio/net.h"
 #include "vmm/virtio/rng.h"
+#include "vmm/virtio/vsock.h"
 
 #include <errno.h>
 #include <linux/virtio_ids.h>
@@ -74,6 +75,18 @@ static int balloon_create(struct virtio_device **dev, struct virtio_host *host,
 	return virtio_balloon_create(dev, host, &config->balloon, err);
 }
 
+static size_t vsock_count(const struct vmm_config *config)
+{
+	return config->vsock.present;
+}
+
+static int vsock_create(struct virtio_device **dev, struct virtio_host *host,
+			const struct vmm_config *config, size_t index, struct vmm_error *err)
+{
+	(void)index;
+	return virtio_vsock_create(dev, host, config->vsock.cid, config->vsock.path, err);
+}
+
 /* In the order of their places. `index` counts the devices of one kind. */
 static const struct {
 	size_t (*count)(const struct vmm_config *config);
@@ -87,6 +100,7 @@ static const struct {
 	{net_count, virtio_net_create, virtio_net_check},
 	{console_count, console_create, NULL},
 	{balloon_count, balloon_create, NULL},
+	{vsock_count, vsock_create, NULL},
 };
 
 /* --- all of them ------------------------------------------------------------------------------ */
