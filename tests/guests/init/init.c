@@ -289,6 +289,12 @@ static void do_disk_verify(void)
 	do_poweroff();
 }
 
+static void do_vsock(void)
+{
+	test_vsock();
+	do_poweroff();
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -305,6 +311,7 @@ static const struct {
 	{"rng", do_rng},
 	{"disk-write", do_disk_write},
 	{"disk-verify", do_disk_verify},
+	{"vsock", do_vsock},
 	{"echo", do_echo},
 	{"greeting", do_greeting},
 	{"shell", do_shell},

@@ -21,4 +21,7 @@ void disk_test(int write);
 /* Returns 0 when the power button was pressed, or a negative errno. Needs evdev. */
 int wait_for_power_button(void);
 
+/* Connections to and from the host, $vsock of them in each direction; prints how they went. */
+void test_vsock(void);
+
 #endif
