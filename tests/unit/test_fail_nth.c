@@ -101,6 +101,8 @@ static void add_devices(struct vmm_config *config, const struct test_file *image
 	ck_assert_int_eq(config_set(config, "disk[0].path", path, NULL), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
 		ck_assert_int_eq(config_set(config, settings[i][0], settings[i][1], NULL), 0);
+	snprintf(path, sizeof(path), "\"/tmp/fail-nth-%d.vsock\"", getpid());
+	ck_assert_int_eq(config_set(config, "vsock.path", path, NULL), 0);
 }
 
 static struct test_file make_image(void)

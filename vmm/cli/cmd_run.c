@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 struct run {
@@ -164,6 +165,18 @@ static enum status run_once(struct run *run, bool *again)
 	return status;
 }
 
+/* Each connection between host and guest is a descriptor. The usual soft limit of 1024 is for
+ * programs that use select(). */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 enum status cmd_run(const struct options *options)
 {
 	struct run run = {.options = options, .log = {.fd = -1}, .signal_fd = -1};
@@ -175,6 +188,7 @@ enum status cmd_run(const struct options *options)
 		complain("unable to take signals from a descriptor: %s", strerror(errno));
 		return STATUS_FAILED;
 	}
+	allow_descriptors();
 	status = config_open(&run.config, options->config);
 	run.config_ns = timings_now();
 	if (status == STATUS_OK)
