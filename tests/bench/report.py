@@ -85,6 +85,20 @@ def print_launch(part):
             print(f"\n  peak in place, {what}: goal " + goal("<= 2048 KiB", max(peaks) <= 2048))
 
 
+def print_vsock(part):
+    rows = [["", "minivmm", "QEMU microvm", "ratio", "goal"]]
+    for what, text in (("from", "from the guest"), ("to", "to the guest")):
+        for key, per in (("per_s", "s"), ("per_cpu_s", "CPU s")):
+            ours, theirs = (part[vmm][what][key] for vmm in VMMS)
+            ratio = ours["median"] / theirs["median"]
+            row = [f"{text}, MiB per {per}"]
+            row += ["{median:.0f} ({min:.0f}-{max:.0f})".format(**it) for it in (ours, theirs)]
+            rows.append(row + [f"{ratio:.2f}", goal(">= 1.2", ratio >= 1.2)
+                               if key == "per_cpu_s" else ""])
+    runs = part["minivmm"]["to"]["per_s"]["runs"]
+    table(f"vsock, 1 vCPU: median (least-most) of {runs}", rows)
+
+
 def print_hash(part):
     if "missing" in part:
         print(f"\nHashing: not measured: {part['missing']}")
@@ -107,4 +121,4 @@ def print_size(part):
 
 # in the order of the report
 PARTS = {"size": print_size, "start": print_start, "hash": print_hash, "boot": print_boot,
-         "launch": print_launch}
+         "launch": print_launch, "vsock": print_vsock}

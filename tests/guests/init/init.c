@@ -295,6 +295,12 @@ static void do_vsock(void)
 	do_poweroff();
 }
 
+static void do_vsock_bench(void)
+{
+	bench_vsock();
+	do_poweroff();
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -312,6 +318,7 @@ static const struct {
 	{"disk-write", do_disk_write},
 	{"disk-verify", do_disk_verify},
 	{"vsock", do_vsock},
+	{"vsock-bench", do_vsock_bench},
 	{"echo", do_echo},
 	{"greeting", do_greeting},
 	{"shell", do_shell},

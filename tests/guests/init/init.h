@@ -24,4 +24,7 @@ int wait_for_power_button(void);
 /* Connections to and from the host, $vsock of them in each direction; prints how they went. */
 void test_vsock(void);
 
+/* $mib MiB to the host and as much from it. */
+void bench_vsock(void);
+
 #endif

@@ -14,12 +14,14 @@
 
 #include "tests/guests/init/init.h"
 
-#define ANSWERS	  1000 /* of the host: answers */
-#define SILENT	  1001 /* of the host: accepts and never reads */
-#define NOBODY	  1002
+#define ANSWERS	   1000 /* of the host: answers */
+#define SILENT	   1001 /* of the host: accepts and never reads */
+#define NOBODY	   1002
 #define GUEST_PORT 2000
-#define TOGETHER  200 /* connections open at the same time */
-#define LONGEST	  20000
+#define TAKES	   3000 /* of the host: reads as fast as it can */
+#define GIVES	   3001 /* of the host: writes as fast as it can */
+#define TOGETHER   200	/* connections open at the same time */
+#define LONGEST	   20000
 
 static struct sockaddr_vm address(unsigned int cid, unsigned int port)
 {
@@ -169,9 +171,37 @@ static void fill_silent(void)
 	other = connect_to(ANSWERS);
 	printf("GUEST vsock silent took=%zu others=%s\n", taken,
 	       other >= 0 && ask(other, 1) == 0 && check_answer(other, 1) == 0 ? "served"
-									      : "stalled");
+									       : "stalled");
 	close(other);
 	close(fd);
+}
+
+/* MIB in each direction as fast as it goes, and 1 MiB before, which is not measured. */
+static void rush(unsigned int mib)
+{
+	static unsigned char bytes[65536];
+	int out = connect_to(TAKES), in;
+
+	for (unsigned int i = 0; out >= 0 && i < mib * 16; i++)
+		if (send_all(out, bytes, sizeof(bytes)) < 0)
+			break;
+	shutdown(out, SHUT_WR);
+	while (read(out, bytes, sizeof(bytes)) > 0)
+		;
+	close(out);
+	in = connect_to(GIVES);
+	while (read(in, bytes, sizeof(bytes)) > 0)
+		;
+	close(in);
+}
+
+void bench_vsock(void)
+{
+	const char *mib = getenv("mib");
+
+	rush(1);
+	rush(mib ? (unsigned int)atoi(mib) : 1);
+	puts("GUEST vsock rushed");
 }
 
 void test_vsock(void)
