@@ -18,7 +18,7 @@ connections() { # connections KERNEL COUNT
 	peer silent "${at}_1001"
 	until [ -S "${at}_1000" ] && [ -S "${at}_1001" ]; do sleep 0.1; done
 	start run "$T/config.toml"
-	wait_for "GUEST vsock called=$2 good=$2\$"
+	wait_for "GUEST vsock called=$2 good=$2"
 	wait_for "GUEST vsock listens"
 	python3 "$SUITE/../vsock_peer.py" call "$at" 2000 "$2" > "$T/calls" 2>&1
 	cat "$T/calls"
