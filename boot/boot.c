@@ -7,6 +7,7 @@
 #include "boot/fdt.h"
 #include "boot/firmware.h"
 #include "boot/handover.h"
+#include "boot/igvm.h"
 #include "boot/kernel.h"
 #include "boot/lowmem.h"
 #include "boot/ram.h"
@@ -210,8 +211,12 @@ static int load_kernel_directly(const struct boot_config *config, struct guest_m
 	return ret;
 }
 
-int boot_check(const struct boot_config *config, const struct sys *sys, struct vmm_error *err)
+int boot_check(const struct boot_config *config, const struct sys *sys, struct boot_demand *demand,
+	       struct vmm_error *err)
 {
+	*demand = (struct boot_demand){.has_policy = false};
+	if (config->igvm)
+		return igvm_check(config, sys, demand, err);
 	if (config->firmware)
 		return firmware_check(config, sys, err);
 	if (config->guest == BOOT_TDX)
@@ -224,10 +229,13 @@ int boot_check(const struct boot_config *config, const struct sys *sys, struct v
 int boot_load(const struct boot_config *config, struct guest_mem *mem, struct load_plan *plan,
 	      struct vmm_error *err)
 {
+	struct boot_demand demand;
 	int ret;
 
+	if (config->igvm)
+		return igvm_load(config, mem, plan, err);
 	if (config->firmware)
 		return firmware_load(config, mem, plan, err);
-	ret = boot_check(config, mem->sys, err);
+	ret = boot_check(config, mem->sys, &demand, err);
 	return ret < 0 ? ret : load_kernel_directly(config, mem, plan, err);
 }

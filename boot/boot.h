@@ -20,6 +20,7 @@ enum boot_guest {
 
 struct boot_config {
 	enum boot_guest guest;
+	const char *igvm;	     /* path of an IGVM file, instead of all of these, or NULL */
 	const char *firmware;	     /* path of an image to start at its reset vector, or NULL */
 	const char *kernel;	     /* path: bzImage or ELF, maybe compressed; or NULL */
 	const char *initrd;	     /* path or NULL */
@@ -30,11 +31,42 @@ struct boot_config {
 	struct acpi_config platform; /* CPUs and devices that the tables describe */
 };
 
+/* An SNP guest's ID block and what signs it, in the parts that an IGVM file has of them. Keys are a
+ * curve's number (u32) and two coordinates of 72 bytes, signatures two numbers of 72 bytes. */
+#define BOOT_ID_KEY	  148
+#define BOOT_ID_SIGNATURE 144
+
+struct boot_id_block {
+	uint8_t digest[48];
+	uint8_t family[16];
+	uint8_t image[16];
+	uint32_t version;
+	uint32_t guest_svn;
+	uint32_t key_algorithm;
+	uint32_t author_algorithm; /* 0: no author key */
+	uint8_t signature[BOOT_ID_SIGNATURE];
+	uint8_t key[BOOT_ID_KEY];
+	uint8_t author_signature[BOOT_ID_SIGNATURE];
+	uint8_t author_key[BOOT_ID_KEY];
+};
+
+/* What a file asks of the launch, besides its boot items. Only IGVM files ask for anything. */
+struct boot_demand {
+	bool has_policy;
+	uint64_t policy; /* SNP: guest policy; TDX: attributes of the TD */
+	bool has_features;
+	uint64_t features; /* SNP: SEV_FEATURES */
+	bool has_id;
+	struct boot_id_block id;
+};
+
 /*
  * Can a guest be started like this at all? Reads the firmware's metadata, and touches no guest
- * memory: asked before there is a VM. boot_load() asks by itself.
+ * memory: asked before there is a VM. boot_load() asks by itself, but for *demand, which is filled
+ * in here.
  */
-int boot_check(const struct boot_config *config, const struct sys *sys, struct vmm_error *err);
+int boot_check(const struct boot_config *config, const struct sys *sys, struct boot_demand *demand,
+	       struct vmm_error *err);
 
 /*
  * Loads everything named by `config` into `mem` and fills `plan` (initialised by the caller) with

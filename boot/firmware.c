@@ -142,26 +142,6 @@ static int load_items(const struct firmware *fw, const struct boot_config *confi
 	return -EINVAL;
 }
 
-static int make_map(const struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err)
-{
-	struct gpa_range ram[MEM_MAX_REGIONS];
-	size_t nram = ram_ranges(mem, ram);
-	bool told = false;
-	int ret = 0;
-
-	for (size_t i = 0; i <= nram && ret == 0; i++) {
-		/* used by KVM on Intel: nothing else may be put there */
-		if (!told && (i == nram || ram[i].gpa >= LAYOUT_HIGH_BASE)) {
-			ret = load_plan_map(plan, LAYOUT_IDENTITY, 4 * PAGE_SIZE, GPA_RESERVED,
-					    err);
-			told = true;
-		}
-		if (i < nram && ret == 0)
-			ret = load_plan_map(plan, ram[i].gpa, ram[i].len, GPA_RAM, err);
-	}
-	return ret;
-}
-
 int firmware_load(const struct boot_config *config, struct guest_mem *mem, struct load_plan *plan,
 		  struct vmm_error *err)
 {
@@ -176,7 +156,7 @@ int firmware_load(const struct boot_config *config, struct guest_mem *mem, struc
 	if (ret == 0)
 		ret = load_items(&fw, config, mem, plan, err);
 	if (ret == 0)
-		ret = make_map(mem, plan, err);
+		ret = ram_map(mem, plan, err);
 	if (ret < 0)
 		vmm_error_prefix(err, "firmware %s", config->firmware);
 	firmware_close(&fw);

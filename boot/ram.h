@@ -3,9 +3,12 @@
 #ifndef BOOT_RAM_H
 #define BOOT_RAM_H
 
-#include "mem/mem.h"
+#include "mem/plan.h"
 
 /* Those that do not lie in the hole for devices and firmware, ascending; returns how many. */
 size_t ram_ranges(const struct guest_mem *mem, struct gpa_range ram[MEM_MAX_REGIONS]);
+
+/* Tells the guest of these in the plan's map, and of pages that nothing may be put into. */
+int ram_map(const struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err);
 
 #endif

@@ -111,6 +111,14 @@ unsigned long cc_vm_type(enum cc_tech tech);
 const char *cc_tech_name(enum cc_tech tech);
 
 /*
+ * Can the vCPUs of this VM start with the registers that the plan has for them? -EINVAL when it has
+ * some for a vCPU that does not exist, or some that KVM does not take, -ENOTSUP for TDX, whose
+ * module sets them. Needs no launch.
+ */
+int cc_check_vcpus(const struct cc_config *config, const struct load_plan *plan,
+		   struct vmm_error *err);
+
+/*
  * *launch is zeroed, but for `pause`. All pointers must outlive it. `cpuid` is the vCPUs' table:
  * tdx configures the TD with it, snp makes the guest's CPUID page from it. On failure nothing is
  * left open.

@@ -17,7 +17,8 @@ struct cc_measurement {
 	uint64_t pages;		       /* page records that entered the digest, VMSAs included */
 	uint64_t bytes;		       /* bytes of content hashed */
 	uint8_t boot_vmsa[CC_DIGEST];  /* snp: SHA-384 of the boot CPU's VMSA page */
-	uint8_t other_vmsa[CC_DIGEST]; /* snp: of every other CPU's */
+	uint8_t other_vmsa[CC_DIGEST]; /* snp: of every other CPU that the plan has no
+					* registers for */
 };
 
 /* -ENOTSUP for CC_NONE and CC_SW_PROTECTED, where nothing measures. */

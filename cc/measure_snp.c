@@ -17,9 +17,6 @@
 
 #define PAGE_INFO_SIZE 0x70
 
-/* The guest address that KVM gives for every VMSA page (arch/x86/kvm/svm/sev.c). */
-#define VMSA_GPA 0xfffffffff000ULL
-
 uint8_t snp_page_type(enum load_kind kind)
 {
 	switch (kind) {
@@ -33,6 +30,8 @@ uint8_t snp_page_type(enum load_kind kind)
 		return SNP_PAGE_SECRETS;
 	case LOAD_CPUID:
 		return SNP_PAGE_CPUID;
+	case LOAD_SHARED: /* never handed over */
+		break;
 	}
 	return 0;
 }
@@ -74,6 +73,8 @@ static int measure_item(const struct load_item *item, const struct guest_mem *me
 	const uint8_t *bytes = item->src ? item->src : mem_ptr(mem, item->gpa, item->len);
 	uint64_t npages = item->len / PAGE_SIZE;
 
+	if (item->kind == LOAD_SHARED)
+		return 0;
 	if (!bytes)
 		return vmm_error_set(err, -EFAULT, "%s at %#llx is outside of guest memory",
 				     item->name, (unsigned long long)item->gpa);
@@ -87,14 +88,14 @@ static int measure_item(const struct load_item *item, const struct guest_mem *me
 	return 0;
 }
 
-static void hash_vmsa(const struct cc_config *config, const struct load_entry *entry, uint32_t id,
+void measure_snp_vmsa(const struct cc_config *config, const struct load_plan *plan, uint32_t id,
 		      uint8_t digest[CC_DIGEST])
 {
 	struct cc_vcpu_state state;
 	uint8_t page[VMSA_SIZE];
 	struct sha384_ctx sha;
 
-	cc_vcpu_state(entry, id, config->snp.vcpu_sig, config->snp.cbit, &state);
+	cc_vcpu_state(plan, id, config->snp.vcpu_sig, config->snp.cbit, &state);
 	vmsa_build(&state, config->snp.features, page);
 	sha384_init(&sha);
 	sha384_update(&sha, sizeof(page), page);
@@ -110,11 +111,18 @@ int measure_snp(const struct cc_config *config, const struct load_plan *plan,
 		if (ret < 0)
 			return ret;
 	}
-	hash_vmsa(config, &plan->entry, 0, out->boot_vmsa);
-	hash_vmsa(config, &plan->entry, 1, out->other_vmsa);
+	measure_snp_vmsa(config, plan, 0, out->boot_vmsa);
+	/* no plan has registers for the vCPU of this number: it looks like all that have none */
+	measure_snp_vmsa(config, plan, UINT32_MAX, out->other_vmsa);
 	for (uint32_t id = 0; id < config->vcpus; id++) {
-		snp_digest_extend(out->digest, SNP_PAGE_VMSA,
-				  id == 0 ? out->boot_vmsa : out->other_vmsa, VMSA_GPA);
+		const uint8_t *vmsa = id == 0 ? out->boot_vmsa : out->other_vmsa;
+		uint8_t own[CC_DIGEST];
+
+		if (id != 0 && load_plan_vcpu(plan, id)) {
+			measure_snp_vmsa(config, plan, id, own);
+			vmsa = own;
+		}
+		snp_digest_extend(out->digest, SNP_PAGE_VMSA, vmsa, VMSA_GPA);
 		out->pages++;
 		out->bytes += VMSA_SIZE;
 	}

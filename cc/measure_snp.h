@@ -14,6 +14,10 @@ int measure_snp(const struct cc_config *config, const struct load_plan *plan,
 /* The PAGE_TYPE that an item's pages are launched with: enum snp_page_type. */
 uint8_t snp_page_type(enum load_kind kind);
 
+/* SHA-384 of the VMSA page of vCPU `id`. */
+void measure_snp_vmsa(const struct cc_config *config, const struct load_plan *plan, uint32_t id,
+		      uint8_t digest[CC_DIGEST]);
+
 /* One link of the chain: `contents` is the page's SHA-384, or zeros for types without content. */
 void snp_digest_extend(uint8_t digest[CC_DIGEST], uint8_t page_type,
 		       const uint8_t contents[CC_DIGEST], uint64_t gpa);

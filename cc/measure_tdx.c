@@ -39,6 +39,8 @@ int measure_tdx(const struct load_plan *plan, const struct guest_mem *mem,
 		const struct load_item *item = &plan->item[i];
 		const uint8_t *bytes = item->src ? item->src : mem_ptr(mem, item->gpa, item->len);
 
+		if (item->kind == LOAD_SHARED)
+			continue;
 		if (!bytes)
 			return vmm_error_set(err, -EFAULT, "%s at %#llx is outside of guest memory",
 					     item->name, (unsigned long long)item->gpa);

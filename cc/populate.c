@@ -44,16 +44,21 @@ static bool items_stay_shared(const struct cc_launch *launch)
 	return launch->mem->mode == MEM_MODE_SPLIT;
 }
 
+static bool stays_shared(const struct cc_launch *launch, const struct load_item *item)
+{
+	return item->kind == LOAD_SHARED || (items_stay_shared(launch) && has_source(launch, item));
+}
+
 /* The first item at or above `gpa` and below `end` that stays shared for now, or NULL. */
 static const struct load_item *next_shared(const struct cc_launch *launch,
 					   const struct load_plan *plan, uint64_t gpa, uint64_t end)
 {
 	const struct load_item *next = NULL;
 
-	for (size_t i = 0; items_stay_shared(launch) && i < plan->nitems; i++) {
+	for (size_t i = 0; i < plan->nitems; i++) {
 		const struct load_item *item = &plan->item[i];
 
-		if (item->gpa >= gpa && item->gpa < end && has_source(launch, item) &&
+		if (item->gpa >= gpa && item->gpa < end && stays_shared(launch, item) &&
 		    (!next || item->gpa < next->gpa))
 			next = item;
 	}
@@ -145,7 +150,8 @@ int cc_walk(struct cc_launch *launch, const struct load_plan *plan, struct vmm_e
 			return vmm_error_errno(err, -ENOMEM, "unable to allocate a source");
 	}
 	for (size_t i = 0; ret == 0 && i < plan->nitems; i++)
-		ret = populate_item(launch, &plan->item[i], copy, err);
+		if (plan->item[i].kind != LOAD_SHARED)
+			ret = populate_item(launch, &plan->item[i], copy, err);
 	free(copy);
 	return ret;
 }

@@ -15,7 +15,11 @@ enum {
 	BLOCK_SVN = 0x54,
 	BLOCK_POLICY = 0x58,
 
+	AUTH_KEY_ALGORITHM = 0x000,
 	AUTH_AUTHOR_ALGORITHM = 0x004,
+	AUTH_SIGNATURE = 0x040,
+	AUTH_KEY = 0x240,
+	AUTH_AUTHOR_SIGNATURE = 0x680,
 	AUTH_AUTHOR_KEY = 0x880,
 };
 
@@ -39,6 +43,17 @@ void snp_id_block_decode(const uint8_t in[SNP_ID_BLOCK_SIZE], struct snp_id_bloc
 	block->version = get_le32(in + BLOCK_VERSION);
 	block->guest_svn = get_le32(in + BLOCK_SVN);
 	block->policy = get_le64(in + BLOCK_POLICY);
+}
+
+void snp_id_auth_encode(const struct snp_id_auth *auth, uint8_t out[SNP_ID_AUTH_SIZE])
+{
+	memset(out, 0, SNP_ID_AUTH_SIZE);
+	put_le32(out + AUTH_KEY_ALGORITHM, auth->key_algorithm);
+	put_le32(out + AUTH_AUTHOR_ALGORITHM, auth->author_algorithm);
+	memcpy(out + AUTH_SIGNATURE, auth->signature, SNP_ID_SIGNATURE_USED);
+	memcpy(out + AUTH_KEY, auth->key, SNP_ID_KEY_USED);
+	memcpy(out + AUTH_AUTHOR_SIGNATURE, auth->author_signature, SNP_ID_SIGNATURE_USED);
+	memcpy(out + AUTH_AUTHOR_KEY, auth->author_key, SNP_ID_KEY_USED);
 }
 
 bool snp_id_auth_has_author(const uint8_t auth[SNP_ID_AUTH_SIZE])

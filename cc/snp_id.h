@@ -29,6 +29,22 @@ struct snp_id_block {
 void snp_id_block_encode(const struct snp_id_block *block, uint8_t out[SNP_ID_BLOCK_SIZE]);
 void snp_id_block_decode(const uint8_t in[SNP_ID_BLOCK_SIZE], struct snp_id_block *block);
 
+/* What signs an ID block: keys as curve (u32) and two coordinates, signatures as two numbers, of 72
+ * bytes each; the rest of their room in the structure stays zero. Not owned. */
+#define SNP_ID_KEY_USED	      148
+#define SNP_ID_SIGNATURE_USED 144
+
+struct snp_id_auth {
+	uint32_t key_algorithm;
+	uint32_t author_algorithm; /* 0: no author key */
+	const uint8_t *signature;
+	const uint8_t *key;
+	const uint8_t *author_signature;
+	const uint8_t *author_key;
+};
+
+void snp_id_auth_encode(const struct snp_id_auth *auth, uint8_t out[SNP_ID_AUTH_SIZE]);
+
 /* Has the authentication data an author key beside the ID key? */
 bool snp_id_auth_has_author(const uint8_t auth[SNP_ID_AUTH_SIZE]);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cc/vcpu_state.h"
 
+#include "cc/vmsa.h"
+
 #define CR0_PE	     (1ULL << 0)
 #define CR0_ET	     (1ULL << 4)
 #define CR0_PG	     (1ULL << 31)
@@ -78,13 +80,20 @@ static void flat_state(bool long_mode, struct kvm_sregs *s)
 	s->cr0 = CR0_ET | CR0_PE;
 }
 
-void cc_vcpu_state(const struct load_entry *entry, uint32_t id, uint32_t cpuid_sig,
-		   unsigned int cbit, struct cc_vcpu_state *state)
+void cc_vcpu_state(const struct load_plan *plan, uint32_t id, uint32_t cpuid_sig, unsigned int cbit,
+		   struct cc_vcpu_state *state)
 {
+	const struct load_entry *entry = &plan->entry;
+	const struct load_vcpu *own = load_plan_vcpu(plan, id);
 	uint32_t reset = id != 0 && entry->ap_eip ? entry->ap_eip : 0xfffffff0;
 
 	*state = (struct cc_vcpu_state){.regs = {.rflags = RFLAGS_FIXED}};
-	if (id != 0 || entry->mode == ENTRY_RESET || entry->mode == ENTRY_NONE) {
+	if (own) {
+		vmsa_read(own->vmsa, state);
+		return;
+	}
+	if (id != 0 || entry->mode == ENTRY_RESET || entry->mode == ENTRY_CONTEXT ||
+	    entry->mode == ENTRY_NONE) {
 		reset_state(reset, cpuid_sig, state);
 		return;
 	}

@@ -1,46 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "cc/vmsa.h"
 
+#include "mem/vmsa.h"
 #include "vmm/base/bytes.h"
 
 #include <string.h>
-
-/* Offsets of table B-4. */
-enum {
-	VMSA_ES = 0x00,
-	VMSA_CS = 0x10,
-	VMSA_SS = 0x20,
-	VMSA_DS = 0x30,
-	VMSA_FS = 0x40,
-	VMSA_GS = 0x50,
-	VMSA_GDTR = 0x60,
-	VMSA_LDTR = 0x70,
-	VMSA_IDTR = 0x80,
-	VMSA_TR = 0x90,
-	VMSA_CPL = 0xcb,
-	VMSA_EFER = 0xd0,
-	VMSA_CR4 = 0x148,
-	VMSA_CR3 = 0x150,
-	VMSA_CR0 = 0x158,
-	VMSA_DR7 = 0x160,
-	VMSA_DR6 = 0x168,
-	VMSA_RFLAGS = 0x170,
-	VMSA_RIP = 0x178,
-	VMSA_RSP = 0x1d8,
-	VMSA_RAX = 0x1f8,
-	VMSA_PAT = 0x268,
-	VMSA_RCX = 0x308,
-	VMSA_RDX = 0x310,
-	VMSA_RBX = 0x318,
-	VMSA_RBP = 0x328,
-	VMSA_RSI = 0x330,
-	VMSA_RDI = 0x338,
-	VMSA_R8 = 0x340, /* R9 … R15 follow */
-	VMSA_SEV_FEATURES = 0x3b0,
-	VMSA_XCR0 = 0x3e8,
-	VMSA_MXCSR = 0x408,
-	VMSA_FCW = 0x410,
-};
 
 #define EFER_SVME  (1ULL << 12) /* KVM runs its guests with it */
 #define CR4_MCE	   (1ULL << 6)	/* because the host has it */
@@ -89,6 +53,74 @@ static void put_registers(uint8_t *page, const struct kvm_regs *r)
 	put_le64(page + VMSA_RDI, r->rdi);
 	for (size_t i = 0; i < ARRAY_SIZE(high); i++)
 		put_le64(page + VMSA_R8 + 8 * i, high[i]);
+}
+
+static struct kvm_segment get_segment(const uint8_t *at)
+{
+	unsigned int a = get_le16(at + 2);
+
+	return (struct kvm_segment){
+		.selector = get_le16(at),
+		.limit = get_le32(at + 4),
+		.base = get_le64(at + 8),
+		.type = a & 15,
+		.s = a >> 4 & 1,
+		.dpl = a >> 5 & 3,
+		.present = a >> 7 & 1,
+		.avl = a >> 8 & 1,
+		.l = a >> 9 & 1,
+		.db = a >> 10 & 1,
+		.g = a >> 11 & 1,
+		.unusable = !(a >> 7 & 1),
+	};
+}
+
+static struct kvm_dtable get_table(const uint8_t *at)
+{
+	return (struct kvm_dtable){.limit = (uint16_t)get_le32(at + 4), .base = get_le64(at + 8)};
+}
+
+static void get_registers(const uint8_t *page, struct kvm_regs *r)
+{
+	__u64 *const high[] = {&r->r8,	&r->r9,	 &r->r10, &r->r11,
+			       &r->r12, &r->r13, &r->r14, &r->r15};
+
+	*r = (struct kvm_regs){
+		.rflags = get_le64(page + VMSA_RFLAGS),
+		.rip = get_le64(page + VMSA_RIP),
+		.rsp = get_le64(page + VMSA_RSP),
+		.rax = get_le64(page + VMSA_RAX),
+		.rcx = get_le64(page + VMSA_RCX),
+		.rdx = get_le64(page + VMSA_RDX),
+		.rbx = get_le64(page + VMSA_RBX),
+		.rbp = get_le64(page + VMSA_RBP),
+		.rsi = get_le64(page + VMSA_RSI),
+		.rdi = get_le64(page + VMSA_RDI),
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(high); i++)
+		*high[i] = get_le64(page + VMSA_R8 + 8 * i);
+}
+
+void vmsa_read(const uint8_t page[VMSA_SIZE], struct cc_vcpu_state *state)
+{
+	state->sregs = (struct kvm_sregs){
+		.es = get_segment(page + VMSA_ES),
+		.cs = get_segment(page + VMSA_CS),
+		.ss = get_segment(page + VMSA_SS),
+		.ds = get_segment(page + VMSA_DS),
+		.fs = get_segment(page + VMSA_FS),
+		.gs = get_segment(page + VMSA_GS),
+		.ldt = get_segment(page + VMSA_LDTR),
+		.tr = get_segment(page + VMSA_TR),
+		.gdt = get_table(page + VMSA_GDTR),
+		.idt = get_table(page + VMSA_IDTR),
+		/* KVM sets the bit for itself, and refuses it from us */
+		.efer = get_le64(page + VMSA_EFER) & ~EFER_SVME,
+		.cr0 = get_le64(page + VMSA_CR0),
+		.cr3 = get_le64(page + VMSA_CR3),
+		.cr4 = get_le64(page + VMSA_CR4),
+	};
+	get_registers(page, &state->regs);
 }
 
 void vmsa_build(const struct cc_vcpu_state *state, uint64_t features, uint8_t page[VMSA_SIZE])

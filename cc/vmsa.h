@@ -13,7 +13,19 @@
 
 #define VMSA_SIZE 4096
 
+/* The guest address that KVM gives for every VMSA page (Linux, arch/x86/kvm/svm/sev.c). */
+#define VMSA_GPA 0xfffffffff000ULL
+
 /* `features` is SEV_FEATURES; bit 0 (SNP active) is added. */
 void vmsa_build(const struct cc_vcpu_state *state, uint64_t features, uint8_t page[VMSA_SIZE]);
+
+/* The other way: those of the page's registers that vmsa_build() puts into one. */
+void vmsa_read(const uint8_t page[VMSA_SIZE], struct cc_vcpu_state *state);
+
+/*
+ * Can KVM seal a vCPU with exactly this page, if it is given what vmsa_read() returns? If not,
+ * -EINVAL and the name of a register in which the page that KVM makes differs.
+ */
+int vmsa_check(const struct load_vcpu *vcpu, uint64_t features, struct vmm_error *err);
 
 #endif

@@ -11,6 +11,7 @@ void load_plan_init(struct load_plan *plan)
 	/* the arrays stay untouched: most of their pages never come into being */
 	plan->nitems = 0;
 	plan->nmap = 0;
+	plan->nvcpus = 0;
 	plan->entry = (struct load_entry){.mode = ENTRY_NONE};
 }
 
@@ -55,7 +56,7 @@ int load_plan_add(struct load_plan *plan, const struct guest_mem *mem, const cha
 	item = &plan->item[plan->nitems++];
 	*item = (struct load_item){
 		.kind = kind,
-		.measured = kind != LOAD_UNMEASURED,
+		.measured = kind != LOAD_UNMEASURED && kind != LOAD_SHARED,
 		.gpa = gpa,
 		.len = len,
 		.used = kind == LOAD_ZERO ? 0 : used,
@@ -177,6 +178,14 @@ int load_plan_map(struct load_plan *plan, uint64_t gpa, uint64_t len, enum gpa_t
 	return 0;
 }
 
+const struct load_vcpu *load_plan_vcpu(const struct load_plan *plan, uint32_t id)
+{
+	for (size_t i = 0; i < plan->nvcpus; i++)
+		if (plan->vcpu[i].id == id)
+			return &plan->vcpu[i];
+	return NULL;
+}
+
 const char *load_kind_name(enum load_kind kind)
 {
 	switch (kind) {
@@ -190,6 +199,8 @@ const char *load_kind_name(enum load_kind kind)
 		return "secrets";
 	case LOAD_CPUID:
 		return "cpuid";
+	case LOAD_SHARED:
+		return "shared";
 	}
 	return "?";
 }

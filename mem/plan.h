@@ -16,6 +16,7 @@
 
 #define LOAD_PLAN_ITEMS 512
 #define LOAD_PLAN_MAP	64
+#define LOAD_PLAN_VCPUS 256
 
 enum load_kind {
 	LOAD_DATA,	 /* the bytes written there (SNP: NORMAL) */
@@ -23,6 +24,8 @@ enum load_kind {
 	LOAD_UNMEASURED, /* the bytes, but not measured (SNP: UNMEASURED) */
 	LOAD_SECRETS,	 /* SNP: written by the firmware */
 	LOAD_CPUID,	 /* SNP: checked by the firmware */
+	LOAD_SHARED,	 /* the bytes, in pages that stay shared with the host: the launch leaves
+			  * them alone */
 };
 
 struct load_item {
@@ -54,6 +57,7 @@ enum load_entry_mode {
 	ENTRY_LONG_MODE, /* 64-bit, paging on: Linux 64-bit boot protocol */
 	ENTRY_PVH,	 /* 32-bit protected mode, paging off: Xen PVH start of day */
 	ENTRY_RESET,	 /* reset vector of a firmware image */
+	ENTRY_CONTEXT,	 /* the registers that `vcpu` has for it */
 };
 
 struct load_entry {
@@ -64,12 +68,24 @@ struct load_entry {
 	uint32_t ap_eip; /* ENTRY_RESET: where the other CPUs start, from the firmware's table */
 };
 
+/*
+ * Registers that a file brings for a vCPU, in the form in which SNP measures them: a VMSA page
+ * (mem/vmsa.h). A plain VM takes those out of it that KVM_SET_SREGS and KVM_SET_REGS set.
+ */
+struct load_vcpu {
+	uint32_t id;
+	uint64_t gpa; /* that is measured for the page */
+	uint8_t vmsa[PAGE_SIZE];
+};
+
 struct load_plan {
 	struct load_item item[LOAD_PLAN_ITEMS];
 	size_t nitems;
 	struct gpa_map_entry map[LOAD_PLAN_MAP]; /* ascending, no overlap */
 	size_t nmap;
 	struct load_entry entry;
+	struct load_vcpu vcpu[LOAD_PLAN_VCPUS]; /* ids ascending; the firmware measures them last */
+	size_t nvcpus;
 };
 
 void load_plan_init(struct load_plan *plan);
@@ -77,8 +93,8 @@ void load_plan_init(struct load_plan *plan);
 /*
  * Appends an item of `used` bytes at the page-aligned `gpa`; its length is `used` rounded up to
  * pages. It must lie inside one region and overlap no other item. The caller writes the bytes into
- * guest memory before or after. `measured` is true for everything but LOAD_UNMEASURED; a loader
- * for TDX sets it in the item afterwards.
+ * guest memory before or after. `measured` is true for everything but LOAD_UNMEASURED and
+ * LOAD_SHARED; a loader for TDX sets it in the item afterwards.
  */
 int load_plan_add(struct load_plan *plan, const struct guest_mem *mem, const char *name,
 		  uint64_t gpa, uint64_t used, enum load_kind kind, struct vmm_error *err);
@@ -97,6 +113,9 @@ int load_plan_find(const struct load_plan *plan, const struct guest_mem *mem, ui
 /* Appends to the map, or extends its last entry; they come ascending. -ENOSPC when it is full. */
 int load_plan_map(struct load_plan *plan, uint64_t gpa, uint64_t len, enum gpa_type type,
 		  struct vmm_error *err);
+
+/* The registers that the plan has for this vCPU, or NULL: the entry says how it starts. */
+const struct load_vcpu *load_plan_vcpu(const struct load_plan *plan, uint32_t id);
 
 const char *load_kind_name(enum load_kind kind);
 const char *gpa_type_name(enum gpa_type type);

@@ -88,30 +88,30 @@ static int set_lapic(const struct kvm_vcpu *vcpu, uint32_t id, struct vmm_error 
  * request only then (arch/x86/kvm/svm/sev.c, AP creation).
  */
 static int set_snp_state(const struct kvm_vcpu *vcpu, uint32_t id, const struct cc_config *config,
-			 const struct load_entry *entry, struct vmm_error *err)
+			 const struct load_plan *plan, struct vmm_error *err)
 {
 	struct kvm_mp_state halted = {.mp_state = KVM_MP_STATE_HALTED};
 	struct cc_vcpu_state state;
 	int ret;
 
-	cc_vcpu_state(entry, id, config->snp.vcpu_sig, config->snp.cbit, &state);
+	cc_vcpu_state(plan, id, config->snp.vcpu_sig, config->snp.cbit, &state);
 	ret = set_registers(vcpu, &state, err);
-	if (ret >= 0 && id != 0 && entry->mode != ENTRY_RESET)
+	if (ret >= 0 && id != 0 && plan->entry.mode != ENTRY_RESET)
 		ret = kvm_vcpu_set_mp_state(vcpu, &halted, err);
 	return ret;
 }
 
-static int set_plain_state(const struct kvm_vcpu *vcpu, const struct load_entry *entry,
+static int set_plain_state(const struct kvm_vcpu *vcpu, const struct load_plan *plan,
 			   struct vmm_error *err)
 {
 	struct cc_vcpu_state state;
 
-	cc_vcpu_state(entry, 0, 0, 0, &state);
+	cc_vcpu_state(plan, 0, 0, 0, &state);
 	return set_registers(vcpu, &state, err);
 }
 
 int cpu_state_set(const struct kvm_vcpu *vcpu, uint32_t id, const struct cc_config *config,
-		  const struct load_entry *entry, struct vmm_error *err)
+		  const struct load_plan *plan, struct vmm_error *err)
 {
 	int ret = 0;
 
@@ -119,9 +119,9 @@ int cpu_state_set(const struct kvm_vcpu *vcpu, uint32_t id, const struct cc_conf
 	if (config->tech == CC_TDX)
 		return 0;
 	if (config->tech == CC_SNP)
-		ret = set_snp_state(vcpu, id, config, entry, err);
-	else if (id == 0 && entry->mode != ENTRY_RESET)
-		ret = set_plain_state(vcpu, entry, err);
+		ret = set_snp_state(vcpu, id, config, plan, err);
+	else if (id == 0 && plan->entry.mode != ENTRY_RESET)
+		ret = set_plain_state(vcpu, plan, err);
 	if (ret >= 0)
 		ret = set_msrs(vcpu, err);
 	if (ret >= 0)

@@ -4,6 +4,7 @@
 #include "mem/mode.h"
 #include "vmm/attest.h"
 #include "vmm/base/bytes.h"
+#include "vmm/cc_demand.h"
 #include "vmm/config_api.h"
 #include "vmm/exit_tdx.h"
 #include "vmm/supported.h"
@@ -52,6 +53,7 @@ void machine_boot_config(const struct vmm_config *config, enum cc_tech tech,
 
 	*boot = (struct boot_config){
 		.guest = guests[tech],
+		.igvm = config->boot.igvm,
 		.firmware = config->boot.firmware,
 		.kernel = config->boot.kernel,
 		.initrd = config->boot.initrd,
@@ -104,25 +106,34 @@ static int create_memory(struct minivmm *vm, struct vmm_error *err)
 	return ret < 0 ? ret : mem_add_ram(&vm->mem, size, err);
 }
 
-static int build(struct minivmm *vm, struct vmm_error *err)
+/* What can be known of the launch before there is a VM. */
+static int prepare_launch(struct minivmm *vm, struct vmm_error *err)
 {
+	struct boot_demand demand;
 	struct boot_config boot;
 	enum cc_tech tech;
 	int ret;
 
-	ret = kvm_system_open(&vm->kvm, vm->sys, err);
-	if (ret == 0)
-		ret = cc_choose(vm->config, &vm->kvm, &tech, err);
+	ret = cc_choose(vm->config, &vm->kvm, &tech, err);
 	if (ret == 0)
 		ret = virtio_check(vm->config, tech, err);
 	if (ret == 0)
 		ret = cc_setup_init(&vm->cc, vm->config, tech, vm->sys, err);
 	if (ret == 0)
 		ret = attest_read(&vm->cc, vm->config, vm->sys, err);
-	if (ret == 0) {
-		machine_boot_config(vm->config, tech, &boot);
-		ret = boot_check(&boot, vm->sys, err);
-	}
+	if (ret < 0)
+		return ret;
+	machine_boot_config(vm->config, tech, &boot);
+	ret = boot_check(&boot, vm->sys, &demand, err);
+	return ret < 0 ? ret : cc_setup_demand(&vm->cc, vm->config, &demand, err);
+}
+
+static int build(struct minivmm *vm, struct vmm_error *err)
+{
+	int ret = kvm_system_open(&vm->kvm, vm->sys, err);
+
+	if (ret == 0)
+		ret = prepare_launch(vm, err);
 	if (ret == 0)
 		ret = kvm_setup(vm, err);
 	if (ret < 0)
@@ -215,6 +226,8 @@ int minivmm_load(struct minivmm *vm, struct vmm_error *err)
 				     "a VM is loaded once: this one was, or failed to");
 	machine_boot_config(vm->config, vm->cc.config.tech, &boot);
 	ret = boot_load(&boot, &vm->mem, vm->plan, err);
+	if (ret == 0)
+		ret = cc_check_vcpus(&vm->cc.config, vm->plan, err);
 	if (ret == 0)
 		ret = platform_load(vm->platform, err);
 	if (ret < 0)

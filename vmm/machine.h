@@ -163,6 +163,6 @@ void cpuid_set_cc(struct kvm_cpuid2 *cpuid, const struct cc_config *config);
 unsigned int cpuid_phys_bits(const struct kvm_cpuid2 *cpuid);
 
 int cpu_state_set(const struct kvm_vcpu *vcpu, uint32_t id, const struct cc_config *config,
-		  const struct load_entry *entry, struct vmm_error *err);
+		  const struct load_plan *plan, struct vmm_error *err);
 
 #endif

@@ -41,6 +41,19 @@ static void platform_keys(struct json *json)
 		json_string(json, NULL, keys[i]);
 }
 
+/* Registers come from the file as well, for those vCPUs that it has some for. */
+static void igvm_snp_keys(struct json *json, const struct planned *planned)
+{
+	json_array(json, "measurement_depends_on");
+	json_string(json, NULL, "boot.igvm");
+	json_string(json, NULL, "machine.vcpus");
+	if (planned->plan->nvcpus < planned->config->machine.vcpus) {
+		json_string(json, NULL, "snp.vcpu-type");
+		json_string(json, NULL, "snp.guest-features");
+	}
+	json_end(json);
+}
+
 static void snp_keys(struct json *json, const struct vmm_config *config)
 {
 	json_array(json, "measurement_depends_on");
@@ -143,7 +156,7 @@ static void tdx_keys(struct json *json, const struct planned *planned)
 	bool kernel = payload && planned->config->boot.kernel;
 
 	json_array(json, "measurement_depends_on");
-	json_string(json, NULL, "boot.firmware");
+	json_string(json, NULL, planned->config->boot.igvm ? "boot.igvm" : "boot.firmware");
 	if (kernel && payload->measured)
 		json_string(json, NULL, "boot.kernel");
 	json_end(json);
@@ -155,7 +168,10 @@ void planned_depends_json(const struct planned *planned, struct json *json)
 {
 	switch (planned->cc.config.tech) {
 	case CC_SNP:
-		snp_keys(json, planned->config);
+		if (planned->config->boot.igvm)
+			igvm_snp_keys(json, planned);
+		else
+			snp_keys(json, planned->config);
 		break;
 	case CC_TDX:
 		tdx_keys(json, planned);

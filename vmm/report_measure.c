@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* minivmm_measure(): the loader runs as for a VM, and its boot items are measured. */
 #include "cc/measure.h"
+#include "cc/measure_snp.h"
 #include "vmm/base/json.h"
 #include "vmm/config_api.h"
 #include "vmm/report.h"
@@ -11,6 +12,19 @@ static void add_hex(struct text *out, const uint8_t *bytes, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		text_add(out, "%02x", bytes[i]);
+}
+
+static void json_vmsas(struct json *json, const struct planned *planned)
+{
+	const struct cc_config *config = &planned->cc.config;
+	uint8_t digest[CC_DIGEST];
+
+	json_array(json, "vmsas");
+	for (uint32_t id = 0; id < config->vcpus; id++) {
+		measure_snp_vmsa(config, planned->plan, id, digest);
+		json_bytes(json, NULL, digest, sizeof(digest));
+	}
+	json_end(json);
 }
 
 static void json_item(struct json *json, const struct cc_config *config,
@@ -42,12 +56,8 @@ static void measured_json(const struct planned *planned, const struct cc_measure
 	for (size_t i = 0; i < planned->plan->nitems; i++)
 		json_item(&json, config, &planned->plan->item[i]);
 	json_end(&json);
-	if (config->tech == CC_SNP) {
-		json_array(&json, "vmsas");
-		for (uint32_t id = 0; id < config->vcpus; id++)
-			json_bytes(&json, NULL, id == 0 ? m->boot_vmsa : m->other_vmsa, CC_DIGEST);
-		json_end(&json);
-	}
+	if (config->tech == CC_SNP)
+		json_vmsas(&json, planned);
 	planned_depends_json(planned, &json);
 	json_end(&json);
 }

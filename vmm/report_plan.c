@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* minivmm_plan() and minivmm_check(): the loader runs, into memory that no VM ever sees. */
 #include "vmm/attest.h"
+#include "vmm/cc_demand.h"
 #include "vmm/config_api.h"
 #include "vmm/machine.h"
 #include "vmm/report.h"
@@ -10,10 +11,24 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static int load(struct planned *planned, struct vmm_error *err)
+{
+	struct boot_demand demand;
+	struct boot_config boot;
+	int ret;
+
+	machine_boot_config(planned->config, planned->cc.config.tech, &boot);
+	ret = boot_check(&boot, planned->mem.sys, &demand, err);
+	if (ret == 0)
+		ret = cc_setup_demand(&planned->cc, planned->config, &demand, err);
+	if (ret == 0)
+		ret = boot_load(&boot, &planned->mem, planned->plan, err);
+	return ret < 0 ? ret : cc_check_vcpus(&planned->cc.config, planned->plan, err);
+}
+
 int planned_build(struct planned *planned, const struct sys *sys, const struct vmm_config *config,
 		  struct vmm_error *err)
 {
-	struct boot_config boot;
 	enum cc_tech tech;
 	int ret;
 
@@ -38,10 +53,8 @@ int planned_build(struct planned *planned, const struct sys *sys, const struct v
 	mem_init(&planned->mem, sys, NULL, false);
 	if (ret == 0)
 		ret = mem_add_ram(&planned->mem, config->machine.memory, err);
-	if (ret == 0) {
-		machine_boot_config(config, planned->cc.config.tech, &boot);
-		ret = boot_load(&boot, &planned->mem, planned->plan, err);
-	}
+	if (ret == 0)
+		ret = load(planned, err);
 	if (ret < 0)
 		planned_free(planned);
 	return ret;

@@ -133,6 +133,10 @@ static void text_entry(struct text *t, const struct load_entry *entry)
 	case ENTRY_RESET:
 		text_add(t, "Entry: reset vector of the firmware\n");
 		break;
+	case ENTRY_CONTEXT:
+		text_add(t, "Entry: at %#" PRIx64 ", with the registers that the file has\n",
+			 entry->rip);
+		break;
 	case ENTRY_NONE:
 		text_add(t, "Entry: none\n");
 		break;
@@ -218,6 +222,7 @@ static void json_entry(struct json *j, const struct load_entry *entry)
 		[ENTRY_LONG_MODE] = "long_mode",
 		[ENTRY_PVH] = "pvh",
 		[ENTRY_RESET] = "reset",
+		[ENTRY_CONTEXT] = "context",
 	};
 
 	json_object(j, "entry");

@@ -12,7 +12,6 @@ int config_supported(const struct vmm_config *config, struct vmm_error *err)
 		const char *key;
 		const char *what;
 	} missing[] = {
-		{config->boot.igvm != NULL, "boot.igvm", "IGVM files"},
 		{config->control.socket != NULL, "control.socket", "control sockets"},
 	};
 

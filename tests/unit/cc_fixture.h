@@ -243,7 +243,7 @@ static inline int launch_add_vcpu(struct launch *t)
 	cpuid_set_vcpu(t->cpuid, t->nvcpus++);
 	ret = kvm_vcpu_set_cpuid(v, t->cpuid, &t->err);
 	if (ret >= 0)
-		ret = cpu_state_set(v, t->nvcpus - 1, &t->config, &t->plan.entry, &t->err);
+		ret = cpu_state_set(v, t->nvcpus - 1, &t->config, &t->plan, &t->err);
 	if (ret >= 0)
 		ret = cc_vcpu(&t->cc, v, t->plan.entry.arg, &t->err);
 	return ret;

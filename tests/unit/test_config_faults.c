@@ -247,7 +247,7 @@ START_TEST(good_combinations_are_no_faults)
 {
 	static const char *const texts[] = {
 		"[boot]\nfirmware = \"f\"\n",
-		"[boot]\nigvm = \"g\"\n",
+		"[boot]\nigvm = \"g\"\ncmdline = \"c\"\n",
 		"[boot]\nfirmware = \"f\"\nkernel = \"k\"\ninitrd = \"i\"\ncmdline = \"c\"\n",
 		BOOT "[[disk]]\npath = \"a\"\nreadonly = true\n"
 		     "[[disk]]\npath = \"a\"\nreadonly = true\n",

@@ -128,7 +128,7 @@ START_TEST(trap_sregs_before_cpuid)
 	struct kvm_vcpu vcpu;
 
 	must(launch_prepare(&t), &t);
-	cc_vcpu_state(&t.plan.entry, 0, 0, CBIT, &state);
+	cc_vcpu_state(&t.plan, 0, 0, CBIT, &state);
 	ck_assert_uint_ne(state.sregs.cr3 & 1ULL << CBIT, 0);
 	must(kvm_vcpu_create(&vcpu, &t.vm, &t.kvm, 0, &t.err), &t);
 	/* the C-bit is an address bit too many for all that KVM knows */
@@ -395,11 +395,11 @@ END_TEST
 
 START_TEST(trap_fields_that_kvm_adds_to_the_vmsa)
 {
-	const struct load_entry entry = {.mode = ENTRY_RESET};
+	static const struct load_plan plan = {.entry = {.mode = ENTRY_RESET}};
 	struct cc_vcpu_state state;
 	uint8_t page[VMSA_SIZE];
 
-	cc_vcpu_state(&entry, 0, 0x800f12, 0, &state);
+	cc_vcpu_state(&plan, 0, 0x800f12, 0, &state);
 	vmsa_build(&state, 1, page);
 	ck_assert_uint_eq(get_le32(page + 0x408), 0x1f80);	       /* MXCSR */
 	ck_assert_uint_eq(get_le16(page + 0x410), 0x37f);	       /* FCW */

@@ -74,10 +74,12 @@ struct config_boot {
 
 struct config_snp {
 	uint64_t policy;     /* default 0x30000 */
+	bool have_policy;
 	uint32_t vcpu_sig;   /* CPUID leaf 1 EAX for the VMSA, from vcpu-type or vcpu-sig */
 	bool have_vcpu_type; /* which of the two it came from */
 	bool have_vcpu_sig;
 	uint64_t guest_features; /* SEV_FEATURES, default 1 */
+	bool have_guest_features;
 	uint32_t cbit;		 /* position of the C-bit; 0: none. Default 51 */
 	uint8_t host_data[32];	 /* from host-data (hex) */
 	bool have_host_data;
@@ -92,6 +94,7 @@ struct config_snp {
 
 struct config_tdx {
 	uint64_t attributes; /* default 0x10000000 */
+	bool have_attributes;
 	uint8_t mrconfigid[48];
 	uint8_t mrowner[48];
 	uint8_t mrownerconfig[48];

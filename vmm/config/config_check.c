@@ -86,7 +86,7 @@ static void check_boot(const struct checker *c)
 		return;
 	if (boot->initrd)
 		missing(c, "boot.initrd", "has no use without a kernel");
-	if (boot->cmdline[0])
+	if (boot->cmdline[0] && !boot->igvm)
 		missing(c, "boot.cmdline", "has no use without a kernel");
 	if (boot->device_tree)
 		missing(c, "boot.device-tree", "has no use without a kernel");
