@@ -46,7 +46,8 @@ static int check_version_2(const uint8_t *fixed, struct vmm_error *err)
 
 	if (arch != IGVM_ARCH_X64)
 		return vmm_error_set(err, -ENOTSUP, "it is for %s, not for x86-64",
-				     arch == IGVM_ARCH_AARCH64 ? "AArch64" : "an unknown processor");
+				     arch == IGVM_ARCH_AARCH64 ? "AArch64"
+							       : "an unknown processor");
 	if (page_size != PAGE_SIZE)
 		return vmm_error_set(err, -ENOTSUP, "its pages have %u bytes, not 4096", page_size);
 	return 0;
@@ -90,8 +91,9 @@ static int read_headers(struct igvm *igvm, struct vmm_error *err)
 	if (get_le32(fixed) != IGVM_MAGIC)
 		return vmm_error_set(err, -EINVAL, "not an IGVM file");
 	if (version < 1 || version > 2)
-		return vmm_error_set(err, -ENOTSUP, "version %u of the IGVM format, known are 1 "
-						    "and 2",
+		return vmm_error_set(err, -ENOTSUP,
+				     "version %u of the IGVM format, known are 1 "
+				     "and 2",
 				     version);
 	if (version == 2) {
 		fixed_size = IGVM_V2_SIZE;

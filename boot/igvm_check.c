@@ -60,7 +60,8 @@ static int take_id_block(const struct igvm_header *header, struct boot_demand *d
 	if (demand->has_id)
 		return igvm_refuse(header, -EINVAL, err, "a second ID block for this platform");
 	if (from[ID_AUTHOR_ENABLED] > 1)
-		return igvm_refuse(header, -EINVAL, err, "author key enabled: %u is neither 0 nor 1",
+		return igvm_refuse(header, -EINVAL, err,
+				   "author key enabled: %u is neither 0 nor 1",
 				   from[ID_AUTHOR_ENABLED]);
 	if (from[ID_RESERVED] || from[ID_RESERVED + 1] || from[ID_RESERVED + 2])
 		return igvm_refuse(header, -EINVAL, err, "a reserved field is not zero");

@@ -22,7 +22,7 @@ static const struct form {
 } forms[] = {
 	{IGVM_SUPPORTED_PLATFORM, 16, NO_MASK, false, "supported platform"},
 	{IGVM_GUEST_POLICY, 16, POLICY_MASK, false, "guest policy"},
-	{IGVM_RELOCATABLE_REGION, 40, 0, true, "relocatable region"},
+	{IGVM_RELOCATABLE_REGION, 48, 0, true, "relocatable region"},
 	{IGVM_PAGE_TABLE_RELOCATION, 32, 0, true, "page table relocation"},
 	{IGVM_PARAMETER_AREA, 16, NO_MASK, false, "parameter area"},
 	{IGVM_PAGE_DATA, 24, PAGE_MASK, false, "page data"},
@@ -94,8 +94,8 @@ bool igvm_next(const struct igvm *igvm, uint32_t *at, struct igvm_header *header
 	form = find_form(header->type);
 	if (form) {
 		header->name = form->name;
-		header->applies = form->mask == NO_MASK ||
-				  (get_le32(header->data + form->mask) & igvm->mask);
+		header->applies =
+			form->mask == NO_MASK || (get_le32(header->data + form->mask) & igvm->mask);
 	}
 	*at += (uint32_t)align_up(IGVM_HEADER_SIZE + get_le32(bytes + 4), 8);
 	return true;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The directives of an IGVM file, one after the other, as boot items. A file names its pages one by
- * one; pages that follow each other and are alike become one item, which changes neither their order
- * nor what is measured.
+ * one; pages that follow each other and are alike become one item, which changes neither their
+ * order nor what is measured.
  */
 #include "boot/firmware.h"
 #include "boot/igvm.h"
@@ -48,9 +48,9 @@ static int flush_copy(struct loader *l, struct vmm_error *err)
 	struct copy copy = l->copy;
 
 	l->copy.len = 0;
-	return copy.len ? mem_file_load(&l->igvm->file, copy.offset, l->mem, copy.gpa, copy.len,
-					err)
-			: 0;
+	return copy.len
+		       ? mem_file_load(&l->igvm->file, copy.offset, l->mem, copy.gpa, copy.len, err)
+		       : 0;
 }
 
 /* What has been gathered so far becomes an item. */
@@ -249,8 +249,7 @@ static int directive(struct loader *l, const struct igvm_header *header, struct 
 		ret = check_order(l, header, err);
 		if (ret == 0)
 			ret = flush(l, err);
-		return ret < 0 ? ret
-			       : igvm_area_insert(&l->areas, header, l->mem, l->plan, err);
+		return ret < 0 ? ret : igvm_area_insert(&l->areas, header, l->mem, l->plan, err);
 	case IGVM_PARAMETER_AREA:
 		return igvm_area_add(&l->areas, l->igvm, header, err);
 	case IGVM_VP_CONTEXT:

@@ -86,8 +86,8 @@ static void put_segments(uint8_t *vmsa, const uint8_t *native)
 static void put_registers(uint8_t *vmsa, const uint8_t *native)
 {
 	static const uint16_t general[] = {
-		VMSA_RAX, VMSA_RCX,	VMSA_RDX,      VMSA_RBX,      VMSA_RSP,	     VMSA_RBP,
-		VMSA_RSI, VMSA_RDI,	VMSA_R8,       VMSA_R8 + 8,   VMSA_R8 + 16,  VMSA_R8 + 24,
+		VMSA_RAX,     VMSA_RCX,	    VMSA_RDX,	  VMSA_RBX,	VMSA_RSP,     VMSA_RBP,
+		VMSA_RSI,     VMSA_RDI,	    VMSA_R8,	  VMSA_R8 + 8,	VMSA_R8 + 16, VMSA_R8 + 24,
 		VMSA_R8 + 32, VMSA_R8 + 40, VMSA_R8 + 48, VMSA_R8 + 56,
 	};
 	uint64_t efer = get_le64(native + NATIVE_EFER);
@@ -112,12 +112,14 @@ static int check_native(const struct igvm_header *header, const uint8_t *native,
 	static const uint16_t attributes[] = {NATIVE_CODE + 2, NATIVE_DATA + 2};
 
 	if (get_le16(header->data + CONTEXT_INDEX) != 0)
-		return igvm_refuse(header, -ENOTSUP, err,
-				   "registers for vCPU %u: in a plain VM it waits for INIT and SIPI",
-				   get_le16(header->data + CONTEXT_INDEX));
+		return igvm_refuse(
+			header, -ENOTSUP, err,
+			"registers for vCPU %u: in a plain VM it waits for INIT and SIPI",
+			get_le16(header->data + CONTEXT_INDEX));
 	if (get_le64(header->data + CONTEXT_GPA) != 0)
 		return igvm_refuse(header, -EINVAL, err,
-				   "guest address %#" PRIx64 ": a plain VM has its registers in none",
+				   "guest address %#" PRIx64
+				   ": a plain VM has its registers in none",
 				   get_le64(header->data + CONTEXT_GPA));
 	if (get_le32(native + NATIVE_RESERVED) != 0)
 		return igvm_refuse(header, -EINVAL, err, "a reserved field is not zero");

@@ -25,6 +25,9 @@ enum {
 
 #define KEY_SIZE 0x404
 
+/* for messages: where it came from is not known here */
+#define ID_BLOCK "the ID block (snp.id-block, or that of the IGVM file)"
+
 void snp_id_block_encode(const struct snp_id_block *block, uint8_t out[SNP_ID_BLOCK_SIZE])
 {
 	memcpy(out + BLOCK_DIGEST, block->launch_digest, sizeof(block->launch_digest));
@@ -78,19 +81,18 @@ int snp_id_block_check(const uint8_t in[SNP_ID_BLOCK_SIZE], const uint8_t measur
 
 	snp_id_block_decode(in, &block);
 	if (block.version != SNP_ID_BLOCK_VERSION)
-		return vmm_error_set(err, -EINVAL, "snp.id-block: version %u instead of 1",
+		return vmm_error_set(err, -EINVAL, ID_BLOCK ": version %u instead of 1",
 				     block.version);
 	if (block.policy != policy)
-		return vmm_error_set(
-			err, -EINVAL,
-			"snp.id-block was made for policy %#llx, but snp.policy is %#llx",
-			(unsigned long long)block.policy, (unsigned long long)policy);
+		return vmm_error_set(err, -EINVAL,
+				     ID_BLOCK " was made for policy %#llx, but the guest has %#llx",
+				     (unsigned long long)block.policy, (unsigned long long)policy);
 	if (memcmp(block.launch_digest, measurement, sizeof(block.launch_digest)) != 0) {
 		hex(measurement, is);
 		hex(block.launch_digest, made_for);
 		return vmm_error_set(err, -EINVAL,
-				     "snp.id-block was made for launch measurement %s, but this "
-				     "configuration has %s",
+				     ID_BLOCK " was made for launch measurement %s, but this "
+					      "configuration has %s",
 				     made_for, is);
 	}
 	return 0;

@@ -19,10 +19,11 @@ struct cc_vcpu_state {
 };
 
 /*
- * The state of vCPU `id` for the plan's entry, or what the plan has for it. `cpuid_sig` goes into RDX of CPUs that start at the reset
- * vector; `cbit` is the position of SNP's C-bit, or 0 for a VM without memory encryption.
+ * The state of vCPU `id` for the plan's entry, or what the plan has for it. `cpuid_sig` goes into
+ * RDX of CPUs that start at the reset vector; `cbit` is the position of SNP's C-bit, or 0 for a VM
+ * without memory encryption.
  */
-void cc_vcpu_state(const struct load_plan *plan, uint32_t id, uint32_t cpuid_sig,
-		   unsigned int cbit, struct cc_vcpu_state *state);
+void cc_vcpu_state(const struct load_plan *plan, uint32_t id, uint32_t cpuid_sig, unsigned int cbit,
+		   struct cc_vcpu_state *state);
 
 #endif

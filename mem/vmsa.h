@@ -7,8 +7,8 @@
 #define MEM_VMSA_H
 
 enum vmsa_offset {
-	/* Segments, 16 bytes each: u16 selector, u16 attributes, u32 limit, u64 base. Attributes are
-	 * bits 55-52 and 47-40 of a descriptor, pushed together (section 15.5.1). */
+	/* Segments, 16 bytes each: u16 selector, u16 attributes, u32 limit, u64 base. Attributes
+	 * are bits 55-52 and 47-40 of a descriptor, pushed together (section 15.5.1). */
 	VMSA_ES = 0x00,
 	VMSA_CS = 0x10,
 	VMSA_SS = 0x20,

@@ -10,9 +10,10 @@ static int take(const char *key, bool given, uint64_t demanded, uint64_t *value,
 		struct vmm_error *err)
 {
 	if (given && *value != demanded)
-		return vmm_error_set(err, -EINVAL,
-				     "%s is %#llx, but the IGVM file wants %#llx: leave the key out",
-				     key, (unsigned long long)*value, (unsigned long long)demanded);
+		return vmm_error_set(
+			err, -EINVAL,
+			"%s is %#llx, but the IGVM file wants %#llx: leave the key out", key,
+			(unsigned long long)*value, (unsigned long long)demanded);
 	*value = demanded;
 	return 0;
 }

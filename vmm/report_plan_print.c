@@ -218,11 +218,8 @@ static void json_items(struct json *j, const struct planned *planned)
 static void json_entry(struct json *j, const struct load_entry *entry)
 {
 	static const char *const modes[] = {
-		[ENTRY_NONE] = "none",
-		[ENTRY_LONG_MODE] = "long_mode",
-		[ENTRY_PVH] = "pvh",
-		[ENTRY_RESET] = "reset",
-		[ENTRY_CONTEXT] = "context",
+		[ENTRY_NONE] = "none",	 [ENTRY_LONG_MODE] = "long_mode", [ENTRY_PVH] = "pvh",
+		[ENTRY_RESET] = "reset", [ENTRY_CONTEXT] = "context",
 	};
 
 	json_object(j, "entry");

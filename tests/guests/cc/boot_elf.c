@@ -63,6 +63,8 @@ void wake_other_cpus(void)
 void guest_main(const struct boot_params *params)
 {
 	io_init();
+	if ((uintptr_t)params == IGVM_AREA)
+		run(igvm_cmdline());
 	if (params->hdr.header != HEADER_MAGIC)
 		fail("no boot parameters at %x", (uint64_t)(uintptr_t)params);
 	if (params->e820_entries == 0)

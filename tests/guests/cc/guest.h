@@ -92,6 +92,11 @@ struct options {
 /* `cmdline` NULL: it is the first line of serial input. */
 _Noreturn void run(const char *cmdline);
 
+/* --- igvm.c: the guest in an IGVM file -------------------------------------------------------- */
+
+/* Checks what the VMM has put into the pages of the file; returns the command line. */
+const char *igvm_cmdline(void);
+
 /* --- random numbers --------------------------------------------------------------------------- */
 
 static inline uint64_t random_next(uint64_t *state)
@@ -110,6 +115,7 @@ void test_implicit(const struct options *options);
 void test_calls(const struct options *options);
 void test_eagain(const struct options *options);
 void test_hole(const struct options *options);
+void test_igvm(const struct options *options);
 void test_stuck(const struct options *options);
 void test_triple(const struct options *options);
 void test_virtio(const struct options *options);

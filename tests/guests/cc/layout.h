@@ -7,7 +7,8 @@
  *	0x0280000   another pattern: a segment of its own in the ELF guest, not measured in a TD
  *	0x0300000   zeros at first: data and stacks
  *	0x0809000   where the VMM leaves its hand-off blocks (TD)
- *	0x1000000   the arena: pages that are converted to and fro
+ *	0x0810000   what an IGVM file tells of the machine, and other pages of it:
+ *tests/igvm/make.py 0x1000000   the arena: pages that are converted to and fro
  */
 #ifndef TESTS_GUESTS_CC_LAYOUT_H
 #define TESTS_GUESTS_CC_LAYOUT_H
@@ -21,6 +22,11 @@
 #define BSS_SIZE	0x20000
 #define TD_HOB_BASE	0x809000
 #define TD_HOB_SIZE	0x2000
+#define IGVM_AREA	0x810000
+#define IGVM_AREA_SIZE	0x4000
+#define IGVM_SHARED	0x820000
+#define IGVM_ERROR	0x822000
+#define IGVM_ERROR_SIZE 0x2000
 #define ARENA		0x1000000
 #define ARENA_PAGES	2048
 #define GUEST_PAGE_SIZE 4096

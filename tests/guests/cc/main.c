@@ -9,8 +9,8 @@ static const struct {
 	void (*run)(const struct options *options);
 } tests[] = {
 	{"convert", test_convert}, {"implicit", test_implicit}, {"calls", test_calls},
-	{"eagain", test_eagain},   {"hole", test_hole},		{"stuck", test_stuck},
-	{"triple", test_triple},   {"virtio", test_virtio},
+	{"eagain", test_eagain},   {"hole", test_hole},		{"igvm", test_igvm},
+	{"stuck", test_stuck},	   {"triple", test_triple},	{"virtio", test_virtio},
 };
 
 static bool same(const char *a, const char *b)
