@@ -24,6 +24,7 @@ class File:
         self.version = version
         self.headers = []  # (type, content with file offsets relative to the data)
         self.data = bytearray()
+        self.stored = {}  # content: where it is in the data
         self.events = []  # what a launch measures: (mask, what, ...)
         self.area_bytes = {}
 
@@ -32,8 +33,12 @@ class File:
         self.headers.append((kind, bytearray(content), offset_at))
 
     def add_data(self, content):
-        at = len(self.data)
-        self.data += content + bytes(-len(content) % PAGE)
+        """The same bytes are stored once."""
+        content += bytes(-len(content) % PAGE)
+        at = self.stored.get(content)
+        if at is None:
+            at = self.stored[content] = len(self.data)
+            self.data += content
         return at
 
     def with_data(self, content):

@@ -3,6 +3,7 @@
 """Makes the IGVM files of the tests.
 
     make.py OUTPUT_FOLDER [CCGUEST_ELF CCGUEST_FD]
+    make.py --corpus tests/fuzz/corpus/igvm
 
 small.igvm, small-v2.igvm: every directive once, for parsers; need no guest.
 guest.igvm: the guest of tests/guests/cc for plain, SNP and TDX VMs; addresses as in its layout.h.
@@ -164,7 +165,30 @@ def small(version):
     return file
 
 
+def corpus(folder):
+    """Small files for the fuzzer to start from: one with everything, and one for each platform."""
+    everything = small(1)
+    (folder / "everything").write_bytes(everything.build())
+    for name, kind in (("native", NATIVE), ("snp", SNP), ("tdx", TDX)):
+        file = File(version=2)
+        file.platform(1, kind)
+        parameters(file, 0)
+        file.insert(1, AREA, 0)
+        file.page(1, LOW_BASE, b"IGVMAREA")
+        file.page(1, LOW_BASE + PAGE)
+        file.page(1, SHARED_PAGE, b"IGVMAREA", flags=igvm.SHARED)
+        file.error_range(1, ERROR_RANGE, ERROR_SIZE)
+        if kind == NATIVE:
+            file.context(1, 0, igvm.native_context(rip=LOW_BASE))
+        if kind == SNP:
+            file.context(1, 0, igvm.vmsa(rip=LOW_BASE), igvm.VMSA_GPA)
+        (folder / name).write_bytes(file.build())
+
+
 def main():
+    if sys.argv[1] == "--corpus":
+        corpus(pathlib.Path(sys.argv[2]))
+        return
     folder = pathlib.Path(sys.argv[1])
     files = {"small": small(1), "small-v2": small(2)}
     if len(sys.argv) > 2:
