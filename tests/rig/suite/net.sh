@@ -80,6 +80,44 @@ test_tcp_over_vhost() {
 	both_ways "$guest_ip"
 }
 
+test_tcp_over_several_queues_of_vhost() {
+	[ -e /dev/vhost-net ] || skip "no /dev/vhost-net"
+	make_tap multi_queue
+	net_guest rig-bzimage 2 "tap = \"$tap\"" 'vhost = "on"' 'queues = 2'
+	both_ways "$guest_ip"
+}
+
+test_tap_by_descriptor() {
+	make_tap
+	net_guest rig-bzimage 1 'fd = 7' 'vhost = "off"'
+	# the descriptor is opened by a program that hands it down
+	python3 - "$tap" "$MINIVMM" run "$T/config.toml" > "$T/stdout" 2> "$T/stderr" <<-'PYTHON' &
+		import fcntl, os, struct, sys
+		tun = os.open("/dev/net/tun", os.O_RDWR)
+		# TUNSETIFF with IFF_TAP, IFF_NO_PI and IFF_VNET_HDR
+		fcntl.ioctl(tun, 0x400454ca, struct.pack("16sH22x", sys.argv[1].encode(), 0x5002))
+		os.dup2(tun, 7)
+		os.execv(sys.argv[2], sys.argv[2:])
+	PYTHON
+	vmm=$!
+	wait_for "GUEST net is up"
+	"$peer" "$guest_ip" 5001 "to-guest:1000000" "from-guest:1000000" end
+	finish 60
+	expect_status 0
+}
+
+# 4 MB at 2 MB a second.
+test_bandwidth_is_limited_to_what_is_configured() {
+	local us
+
+	make_tap
+	net_guest rig-bzimage 1 "tap = \"$tap\"" 'rx-bandwidth = 2000000' 'tx-bandwidth = 2000000'
+	traffic "$guest_ip" to-guest:4000000 from-guest:4000000
+	for us in $(sed -n 's/.* us=\([0-9]*\) .*/\1/p' "$T/traffic"); do
+		[ "$us" -gt 1700000 ] || fail "4 MB in $us microseconds"
+	done
+}
+
 test_check_says_why_a_tap_cannot_be_used() {
 	net_guest rig-bzimage 1 'tap = "nosuchtap"'
 	minivmm check "$T/config.toml"
@@ -136,6 +174,12 @@ start_passt() {
 	done
 	cat "$T/passt.log"
 	fail "passt does not start"
+}
+
+test_tcp_over_passt_with_debian() {
+	start_passt
+	net_guest debian-bzimage 2 "socket = \"$T/passt\""
+	both_ways 127.0.0.1
 }
 
 test_tcp_over_passt_with_large_packets() {
