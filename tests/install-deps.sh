@@ -16,7 +16,7 @@ packages() { # packages PURPOSE
 		echo gcc libc6-dev cmake ninja-build pkg-config check python3
 		echo zlib1g-dev libfdt-dev nettle-dev libgnutls28-dev libzstd-dev liblz4-dev liblzma-dev
 		;;
-	rig) echo qemu-system-x86 busybox-static cpio gzip xz-utils iproute2 passt zstd lz4 ;;
+	rig) echo qemu-system-x86 busybox-static cpio gzip xz-utils iproute2 passt zstd lz4 mmdebstrap e2fsprogs ;;
 	kernel)
 		echo gcc make binutils flex bison bc perl patch tar xz-utils gzip diffutils
 		echo libelf-dev linux-source-6.12

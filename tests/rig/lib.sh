@@ -88,8 +88,8 @@ finish() { # finish SECONDS
 }
 
 # Waits until the guest's console has that many lines that match.
-wait_for() { # wait_for PATTERN [COUNT]
-	local deadline=$((SECONDS + 120))
+wait_for() { # wait_for PATTERN [COUNT]; $patience: seconds
+	local deadline=$((SECONDS + ${patience:-120}))
 
 	until [ "$(grep -cE "$1" "$T/stdout")" -ge "${2:-1}" ]; do
 		[ "$SECONDS" -lt "$deadline" ] || fail "the guest did not say: $1"

@@ -195,3 +195,29 @@ void disk_test(int write)
 	close(fd);
 	printf("GUEST disk %s bad=%d\n", write ? "written" : "verified", bad);
 }
+
+static int range(int fd, unsigned long request, uint64_t start, uint64_t len)
+{
+	uint64_t args[2] = {start, len};
+
+	return ioctl(fd, request, args) < 0 ? errno : 0;
+}
+
+/* Discards the second MiB and has the third made zero, which it then has to be. */
+void disk_discard_test(void)
+{
+	uint64_t sectors = 0;
+	unsigned char *bytes = aligned_alloc(4096, 1 << 20);
+	int fd = open_disk(&sectors), discard, zero, bad = 0;
+
+	if (fd < 0 || !bytes)
+		return;
+	discard = range(fd, BLKDISCARD, 1 << 20, 1 << 20);
+	zero = range(fd, BLKZEROOUT, 2 << 20, 1 << 20);
+	if (pread(fd, bytes, 1 << 20, 2 << 20) != 1 << 20)
+		bad++;
+	for (size_t i = 0; i < 1 << 20; i++)
+		bad += bytes[i] != 0;
+	printf("GUEST disk discard=%d zero=%d bad=%d\n", discard, zero, bad);
+	close(fd);
+}

@@ -283,6 +283,14 @@ static void do_disk_write(void)
 	do_poweroff();
 }
 
+/* The same, and then the power fails. */
+static void do_disk_write_wait(void)
+{
+	disk_test(1);
+	for (;;)
+		pause();
+}
+
 static void do_disk_verify(void)
 {
 	disk_test(0);
@@ -301,6 +309,18 @@ static void do_vsock_bench(void)
 	do_poweroff();
 }
 
+static void do_disk_discard(void)
+{
+	disk_discard_test();
+	do_poweroff();
+}
+
+static void do_disk_bench(void)
+{
+	disk_bench();
+	do_poweroff();
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -316,9 +336,13 @@ static const struct {
 	{"net", do_net},
 	{"rng", do_rng},
 	{"disk-write", do_disk_write},
+	{"disk-write-wait", do_disk_write_wait},
 	{"disk-verify", do_disk_verify},
 	{"vsock", do_vsock},
 	{"vsock-bench", do_vsock_bench},
+	{"disk-discard", do_disk_discard},
+	{"disk-bench", do_disk_bench},
+	{"root", run_from_disk},
 	{"echo", do_echo},
 	{"greeting", do_greeting},
 	{"shell", do_shell},

@@ -18,6 +18,15 @@ void serve_network(void);
  * "GUEST disk written bad=N" or "GUEST disk verified bad=N". */
 void disk_test(int write);
 
+/* Says "GUEST disk discard=ERRNO zero=ERRNO bad=N". */
+void disk_discard_test(void);
+
+/* Loads /dev/vda in several ways, for the benchmark (tests/bench/watch_disk.c). */
+void disk_bench(void);
+
+/* Runs /sbin/init of the ext4 file system on /dev/vda; returns only if that fails. */
+void run_from_disk(void);
+
 /* Returns 0 when the power button was pressed, or a negative errno. Needs evdev. */
 int wait_for_power_button(void);
 
