@@ -73,15 +73,15 @@ struct config_boot {
 };
 
 struct config_snp {
-	uint64_t policy;     /* default 0x30000 */
+	uint64_t policy; /* default 0x30000 */
 	bool have_policy;
 	uint32_t vcpu_sig;   /* CPUID leaf 1 EAX for the VMSA, from vcpu-type or vcpu-sig */
 	bool have_vcpu_type; /* which of the two it came from */
 	bool have_vcpu_sig;
 	uint64_t guest_features; /* SEV_FEATURES, default 1 */
 	bool have_guest_features;
-	uint32_t cbit;		 /* position of the C-bit; 0: none. Default 51 */
-	uint8_t host_data[32];	 /* from host-data (hex) */
+	uint32_t cbit;	       /* position of the C-bit; 0: none. Default 51 */
+	uint8_t host_data[32]; /* from host-data (hex) */
 	bool have_host_data;
 	char *host_data_file;
 	uint8_t gosvw[16];
