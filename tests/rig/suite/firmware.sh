@@ -94,6 +94,34 @@ test_tdx_without_firmware_is_refused() {
 	expect_stderr "a TD starts in firmware"
 }
 
+# How far an unmodified OVMF gets in a VM whose memory is private: the model has neither PVALIDATE nor
+# a TD's accepting of pages, and says in CPUID that there is no confidential computing. OVMF runs
+# through its reset vector, and asks fw_cfg by its ports. Its first request in memory, which for lack
+# of that it does not share with the host, is dropped as it has to be, and it waits for ever.
+ovmf_runs_up_to_its_first_request() { # … snp|tdx
+	local deadline=$((SECONDS + 60))
+
+	need_softcc
+	need_ovmf
+	firmware "$1" 1 auto /usr/share/ovmf/OVMF.fd
+	printf '[log]\nlevel = "debug"\n' >> "$T/config.toml"
+	start run "$T/config.toml"
+	until grep -q 'the firmware runs and has found fw_cfg' "$T/stderr"; do
+		[ "$SECONDS" -lt "$deadline" ] || fail "the firmware does not get to fw_cfg"
+		kill -0 "$vmm" 2>/dev/null || fail "minivmm ended"
+		sleep 0.1
+	done
+	kill -KILL "$vmm"
+}
+
+test_snp_ovmf_runs_to_fw_cfg() {
+	ovmf_runs_up_to_its_first_request snp
+}
+
+test_tdx_ovmf_runs_to_fw_cfg() {
+	ovmf_runs_up_to_its_first_request tdx
+}
+
 # --- to user space -------------------------------------------------------------------------------
 
 # OVMF as Debian ships it finds its machine, takes ACPI tables, kernel and initrd from fw_cfg, and
