@@ -411,9 +411,9 @@ END_TEST
 START_TEST(a_changed_byte_in_the_headers_is_found)
 {
 	for (size_t at = 0; at < headers_end(); at++) {
-		bytes[at] ^= 1u << at % 8;
+		bytes[at] = (uint8_t)(bytes[at] ^ 1u << at % 8);
 		must_refuse(BOOT_SNP, "");
-		bytes[at] ^= 1u << at % 8;
+		bytes[at] = (uint8_t)(bytes[at] ^ 1u << at % 8);
 	}
 	must_load(BOOT_SNP);
 }

@@ -295,7 +295,7 @@ int virtio_net_create(struct virtio_device **dev, struct virtio_host *host,
 
 int virtio_net_check(const struct sys *sys, const struct vmm_config *config, struct vmm_error *err)
 {
-	char key[16];
+	char key[32];
 	int ret = 0;
 
 	for (size_t i = 0; i < config->nnets && ret == 0; i++) {
