@@ -250,6 +250,7 @@ END_TEST
 
 START_TEST(a_flood_of_packets_leaves_others_their_turn)
 {
+	static const uint8_t bytes[KIB(64)];
 	int listener = host_listen(1000, 5), fd = open_from_guest(listener, 0);
 	struct vsock_packet p = packet(VIRTIO_VSOCK_OP_RW, 1000, GUEST_PORT);
 	unsigned int done = 0;
@@ -259,7 +260,7 @@ START_TEST(a_flood_of_packets_leaves_others_their_turn)
 		;
 	shutdown(fd, SHUT_RD); /* so that the bytes go nowhere */
 	p.len = KIB(64);
-	send_raw(&p, vsock, KIB(64));
+	send_raw(&p, bytes, sizeof(bytes));
 	for (int i = 0; i < 30; i++) {
 		struct driver_buf buf = {tx_gpa, VSOCK_HEADER + KIB(64), false};
 
