@@ -17,6 +17,10 @@ skip() { # skip REASON
 	exit 77
 }
 
+long() { # for the first line of a test that takes long: it is run on request only
+	[ "${RIG_LONG:-no}" = yes ] || skip "takes long, RIG_LONG=yes runs it"
+}
+
 fail() { # fail REASON: shows what the guest and the VMM said; all of it is kept with the result
 	local file
 

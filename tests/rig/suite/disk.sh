@@ -30,11 +30,12 @@ verifies() { # verifies KERNEL VCPUS [LINE...]
 
 test_debian_finds_what_it_wrote() { survives debian-bzimage 2; }
 test_the_rigs_kernel_finds_what_it_wrote() { survives rig-bzimage 1; }
-test_several_queues() { survives debian-bzimage 2 'queues = 2'; }
-test_direct_io() { survives rig-bzimage 2 'direct = true'; }
+test_several_queues() { long; survives debian-bzimage 2 'queues = 2'; }
+test_direct_io() { long; survives rig-bzimage 2 'direct = true'; }
 
 # What was flushed is there when the VMM is killed, too.
 test_flushed_writes_survive_a_power_failure() {
+	long
 	disk debian-bzimage 2 disk-write-wait
 	start run "$T/config.toml"
 	wait_for "GUEST disk written bad=0"
@@ -75,10 +76,11 @@ on_a_file_system() { # on_a_file_system [LINE...]
 	expect_stdout "GUEST disk discard=0 zero=0 bad=0"
 }
 
-test_on_a_file_system() { on_a_file_system; }
-test_direct_io_on_a_file_system() { on_a_file_system 'direct = true'; }
+test_on_a_file_system() { long; on_a_file_system; }
+test_direct_io_on_a_file_system() { long; on_a_file_system 'direct = true'; }
 
 test_a_block_device_of_the_host() {
+	long
 	local loop
 
 	truncate -s 16M "$T/loop.img"
@@ -93,6 +95,7 @@ test_a_block_device_of_the_host() {
 }
 
 test_a_read_only_disk_refuses_writes() {
+	long
 	disk rig-bzimage 1 disk-write 'readonly = true'
 	minivmm run "$T/config.toml"
 	expect_status 0
@@ -108,6 +111,7 @@ second() { # second: a VM with the same configuration, to its end: $status, $T/s
 }
 
 test_two_vms_cannot_share_a_writable_image() {
+	long
 	disk rig-bzimage 1 ignore
 	start run "$T/config.toml"
 	wait_for "GUEST ignores"
@@ -123,6 +127,7 @@ test_two_vms_cannot_share_a_writable_image() {
 }
 
 test_two_vms_share_a_read_only_image() {
+	long
 	disk rig-bzimage 1 ignore 'readonly = true'
 	start run "$T/config.toml"
 	wait_for "GUEST ignores"
@@ -137,6 +142,7 @@ test_two_vms_share_a_read_only_image() {
 # Debian's root file system on the disk, with its kernel as shipped: systemd comes to a login, which
 # works, and what it leaves behind is in order.
 test_debian_boots_to_a_login() {
+	long
 	[ ! -e "$GUESTS/rootfs.missing" ] || skip "no root file system: $(cat "$GUESTS/rootfs.missing")"
 	cp "$GUESTS/rootfs.img" "$T/disk.img"
 	disk debian-bzimage 2 root

@@ -54,6 +54,7 @@ both_ways() { # both_ways ADDRESS
 # --- tap -------------------------------------------------------------------------------------------
 
 test_tcp_over_tap_with_debian() {
+	long
 	make_tap
 	net_guest debian-bzimage 2 "tap = \"$tap\"" 'vhost = "off"' 'mac = "52:54:00:12:34:56"'
 	both_ways "$guest_ip"
@@ -81,6 +82,7 @@ test_tcp_over_vhost() {
 }
 
 test_tcp_over_several_queues_of_vhost() {
+	long
 	[ -e /dev/vhost-net ] || skip "no /dev/vhost-net"
 	make_tap multi_queue
 	net_guest rig-bzimage 2 "tap = \"$tap\"" 'vhost = "on"' 'queues = 2'
@@ -88,6 +90,7 @@ test_tcp_over_several_queues_of_vhost() {
 }
 
 test_tap_by_descriptor() {
+	long
 	make_tap
 	net_guest rig-bzimage 1 'fd = 7' 'vhost = "off"'
 	# the descriptor is opened by a program that hands it down
@@ -108,6 +111,7 @@ test_tap_by_descriptor() {
 
 # 4 MB at 2 MB a second.
 test_bandwidth_is_limited_to_what_is_configured() {
+	long
 	local us
 
 	make_tap
@@ -177,6 +181,7 @@ start_passt() {
 }
 
 test_tcp_over_passt_with_debian() {
+	long
 	start_passt
 	net_guest debian-bzimage 2 "socket = \"$T/passt\""
 	both_ways 127.0.0.1

@@ -27,6 +27,7 @@ test_rng_is_used_by_the_rigs_kernel() {
 }
 
 test_io_threads_serve_devices() {
+	long
 	rng debian-bzimage 2 'io-threads = 4'
 	rng_works
 }
@@ -91,6 +92,7 @@ free_kb() {
 }
 
 test_balloon_gives_memory_back() {
+	long
 	local used deadline=$((SECONDS + 100))
 
 	guest debian-bzimage 1 256M balloon
