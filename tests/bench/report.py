@@ -99,6 +99,24 @@ def print_vsock(part):
     table(f"vsock, 1 vCPU: median (least-most) of {runs}", rows)
 
 
+def print_net(part):
+    for link, results in part.items():
+        rows = [["", "minivmm", "QEMU microvm", "ratio", "goal"]]
+        for what, text, unit in (("fast-from", "from the guest", "MiB"),
+                                 ("fast-to", "to the guest", "MiB"),
+                                 ("bounce", "there and back", "bytes")):
+            for key, per in (("per_s", "s"), ("per_cpu_s", "CPU s")):
+                ours, theirs = (results[vmm][what][key] for vmm in VMMS)
+                ratio = ours["median"] / theirs["median"]
+                row = [f"{text}, {unit} per {per}"]
+                row += ["{median:.0f} ({min:.0f}-{max:.0f})".format(**it)
+                        for it in (ours, theirs)]
+                rows.append(row + [f"{ratio:.2f}", goal(">= 1.2", ratio >= 1.2)
+                                   if key == "per_cpu_s" else ""])
+        runs = results["minivmm"]["bounce"]["per_s"]["runs"]
+        table(f"TCP over {link}, 1 vCPU: median (least-most) of {runs}", rows)
+
+
 def print_hash(part):
     if "missing" in part:
         print(f"\nHashing: not measured: {part['missing']}")
@@ -121,4 +139,4 @@ def print_size(part):
 
 # in the order of the report
 PARTS = {"size": print_size, "start": print_start, "hash": print_hash, "boot": print_boot,
-         "launch": print_launch, "vsock": print_vsock}
+         "launch": print_launch, "vsock": print_vsock, "net": print_net}
