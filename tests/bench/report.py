@@ -117,6 +117,21 @@ def print_net(part):
         table(f"TCP over {link}, 1 vCPU: median (least-most) of {runs}", rows)
 
 
+def print_disk(part):
+    rows = [["", "minivmm", "QEMU microvm", "ratio", "goal"]]
+    for load in part["minivmm"]:
+        for key, per in (("per_s", "s"), ("per_cpu_s", "CPU s")):
+            ours, theirs = (part[vmm][load][key] for vmm in VMMS)
+            ratio = ours["median"] / theirs["median"]
+            row = [f"{load}, MB per {per}"]
+            row += ["{median:.1f} ({min:.1f}-{max:.1f})".format(**it) for it in (ours, theirs)]
+            rows.append(row + [f"{ratio:.2f}",
+                               goal(">= 1.2", ratio >= 1.2) if key == "per_cpu_s" else ""])
+    runs = part["minivmm"]["seq-read"]["per_s"]["runs"]
+    table(f"Disk, 1 vCPU, 128 KiB in sequence or 4 KiB at random: median (least-most) of {runs}",
+          rows)
+
+
 def print_hash(part):
     if "missing" in part:
         print(f"\nHashing: not measured: {part['missing']}")
@@ -139,4 +154,4 @@ def print_size(part):
 
 # in the order of the report
 PARTS = {"size": print_size, "start": print_start, "hash": print_hash, "boot": print_boot,
-         "launch": print_launch, "vsock": print_vsock, "net": print_net}
+         "launch": print_launch, "vsock": print_vsock, "net": print_net, "disk": print_disk}

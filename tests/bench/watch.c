@@ -9,6 +9,7 @@
  *	         is the VMM's standard output
  *	entry    until the first KVM_RUN
  *	launch   until the first KVM_RUN, with an account of ioctls, bytes and memory
+ *	disk     what the guest does with its disk, and its VMM's CPU time meanwhile
  *
  * Exit status: 0, 1 when it can't be done, 3 when the VMM did not come so far in SECONDS.
  */
@@ -80,13 +81,16 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		enum trap trap;
-	} modes[] = {{"boot", TRAP_NOTHING}, {"entry", TRAP_KVM_RUN}, {"launch", TRAP_LAUNCH}};
+	} modes[] = {{"boot", TRAP_NOTHING},
+		     {"entry", TRAP_KVM_RUN},
+		     {"launch", TRAP_LAUNCH},
+		     {"disk", TRAP_NOTHING}};
 	unsigned int seconds;
 	struct vmm vmm;
 	uint64_t ram;
 
 	if (argc < 5)
-		errx(1, "usage: bench-watch boot|entry|launch RAM_MIB SECONDS COMMAND...");
+		errx(1, "usage: bench-watch boot|entry|launch|disk RAM_MIB SECONDS COMMAND...");
 	ram = strtoull(argv[2], NULL, 10) << 20;
 	seconds = (unsigned int)strtoul(argv[3], NULL, 10);
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
@@ -95,11 +99,14 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], modes[i].name) != 0)
 			continue;
 		vmm_start(&vmm, modes[i].trap, argv + 4);
-		done = modes[i].trap == TRAP_NOTHING
-			       ? boot(&vmm, ram, seconds)
-			       : trap_report(&vmm, modes[i].trap, ram, (int)seconds * 1000);
+		if (strcmp(argv[1], "disk") == 0)
+			done = disk_report(&vmm, (int)seconds * 1000);
+		else if (modes[i].trap == TRAP_NOTHING)
+			done = boot(&vmm, ram, seconds);
+		else
+			done = trap_report(&vmm, modes[i].trap, ram, (int)seconds * 1000);
 		vmm_kill(&vmm);
 		return done ? 0 : HUNG;
 	}
-	errx(1, "%s: expected boot, entry or launch", argv[1]);
+	errx(1, "%s: expected boot, entry, launch or disk", argv[1]);
 }

@@ -47,6 +47,10 @@ uint64_t vmm_cpu_us(const struct vmm *vmm); /* of all its threads */
 int64_t vmm_exits(const struct vmm *vmm);   /* KVM's count, from debugfs; -1: not known */
 int64_t vmm_peak_kib(void); /* all that the kernel charges to it, also for it; -1: not known */
 
+/* Until the guest has loaded its disk in each way, at most `ms` milliseconds; writes what that took
+ * as JSON. False: it did not come so far. */
+bool disk_report(const struct vmm *vmm, int ms);
+
 /* Installs the filter in the calling process; returns the descriptor of the listener. */
 int trap_install(enum trap trap);
 
