@@ -37,6 +37,20 @@ def compare(name, results, key, unit, most=None, limit=None):
     return row
 
 
+def print_rates(title, results, loads):
+    """`loads` has (key, text, unit) of each thing that was measured."""
+    rows = [["", "minivmm", "QEMU microvm", "ratio", "goal"]]
+    for load, text, unit in loads:
+        for key, per in (("per_s", "s"), ("per_cpu_s", "CPU s")):
+            ours, theirs = (results[vmm][load][key] for vmm in VMMS)
+            ratio = ours["median"] / theirs["median"]
+            row = [f"{text}, {unit} per {per}"]
+            row += ["{median:.1f} ({min:.1f}-{max:.1f})".format(**it) for it in (ours, theirs)]
+            rows.append(row + [f"{ratio:.2f}",
+                               goal(">= 1.2", ratio >= 1.2) if key == "per_cpu_s" else ""])
+    table(f"{title}, 1 vCPU: median (least-most) of {ours['runs']}", rows)
+
+
 def print_boot(part):
     for kernel, results in part["kernels"].items():
         rows = [["", "minivmm", "QEMU microvm", "ratio", "goal"],
@@ -49,8 +63,6 @@ def print_boot(part):
                 compare("exits until user space", results, "exits", "")]
         runs = results["minivmm"]["user_us"]["runs"]
         table(f"Boot, {kernel}, 1 vCPU, {part['ram_mib']} MiB: median (least-most) of {runs}", rows)
-    print("\n  started again because they hung: " +
-          (", ".join(f"{label} {n} times" for label, n in part["repeats"].items()) or "none"))
 
 
 def print_start(part):
@@ -86,50 +98,19 @@ def print_launch(part):
 
 
 def print_vsock(part):
-    rows = [["", "minivmm", "QEMU microvm", "ratio", "goal"]]
-    for what, text in (("from", "from the guest"), ("to", "to the guest")):
-        for key, per in (("per_s", "s"), ("per_cpu_s", "CPU s")):
-            ours, theirs = (part[vmm][what][key] for vmm in VMMS)
-            ratio = ours["median"] / theirs["median"]
-            row = [f"{text}, MiB per {per}"]
-            row += ["{median:.0f} ({min:.0f}-{max:.0f})".format(**it) for it in (ours, theirs)]
-            rows.append(row + [f"{ratio:.2f}", goal(">= 1.2", ratio >= 1.2)
-                               if key == "per_cpu_s" else ""])
-    runs = part["minivmm"]["to"]["per_s"]["runs"]
-    table(f"vsock, 1 vCPU: median (least-most) of {runs}", rows)
+    print_rates("vsock", part, (("from", "from the guest", "MiB"), ("to", "to the guest", "MiB")))
 
 
 def print_net(part):
     for link, results in part.items():
-        rows = [["", "minivmm", "QEMU microvm", "ratio", "goal"]]
-        for what, text, unit in (("fast-from", "from the guest", "MiB"),
-                                 ("fast-to", "to the guest", "MiB"),
-                                 ("bounce", "there and back", "bytes")):
-            for key, per in (("per_s", "s"), ("per_cpu_s", "CPU s")):
-                ours, theirs = (results[vmm][what][key] for vmm in VMMS)
-                ratio = ours["median"] / theirs["median"]
-                row = [f"{text}, {unit} per {per}"]
-                row += ["{median:.0f} ({min:.0f}-{max:.0f})".format(**it)
-                        for it in (ours, theirs)]
-                rows.append(row + [f"{ratio:.2f}", goal(">= 1.2", ratio >= 1.2)
-                                   if key == "per_cpu_s" else ""])
-        runs = results["minivmm"]["bounce"]["per_s"]["runs"]
-        table(f"TCP over {link}, 1 vCPU: median (least-most) of {runs}", rows)
+        print_rates(f"TCP over {link}", results,
+                    (("fast-from", "from the guest", "MiB"), ("fast-to", "to the guest", "MiB"),
+                     ("bounce", "one byte there and back", "times")))
 
 
 def print_disk(part):
-    rows = [["", "minivmm", "QEMU microvm", "ratio", "goal"]]
-    for load in part["minivmm"]:
-        for key, per in (("per_s", "s"), ("per_cpu_s", "CPU s")):
-            ours, theirs = (part[vmm][load][key] for vmm in VMMS)
-            ratio = ours["median"] / theirs["median"]
-            row = [f"{load}, MB per {per}"]
-            row += ["{median:.1f} ({min:.1f}-{max:.1f})".format(**it) for it in (ours, theirs)]
-            rows.append(row + [f"{ratio:.2f}",
-                               goal(">= 1.2", ratio >= 1.2) if key == "per_cpu_s" else ""])
-    runs = part["minivmm"]["seq-read"]["per_s"]["runs"]
-    table(f"Disk, 1 vCPU, 128 KiB in sequence or 4 KiB at random: median (least-most) of {runs}",
-          rows)
+    print_rates("Disk, 128 KiB in sequence or 4 KiB at random", part,
+                [(load, load, "MiB") for load in part["minivmm"]])
 
 
 def print_hash(part):
@@ -142,6 +123,11 @@ def print_hash(part):
         rows.append([name] + [f"{rates[who] / 1e6:.0f} MB/s" for who in ("minivmm", "openssl")] +
                     [f"{ratio:.2f}", goal(">= 0.9", ratio >= 0.9)])
     table("Measurement: SHA-384 per CPU", rows)
+
+
+def print_repeats(part):
+    print("\nVMs that were started again because they hung: " +
+          (", ".join(f"{label} {n} times" for label, n in part.items()) or "none"))
 
 
 def print_size(part):
