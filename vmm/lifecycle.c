@@ -6,6 +6,7 @@
 #include "vmm/base/bytes.h"
 #include "vmm/base/text.h"
 #include "vmm/machine.h"
+#include "vmm/timer.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 /* An eventfd that stays readable from the first write on: nobody reads it. */
@@ -213,18 +213,10 @@ int minivmm_end_fd(const struct minivmm *vm)
 	return vm->end_fd;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* At least 0. */
 static int remaining_ms(int64_t deadline)
 {
-	int64_t left = deadline - now_ms();
+	int64_t left = deadline - (int64_t)(timer_now() / 1000000);
 
 	return left > 0 ? (int)left : 0;
 }
@@ -232,7 +224,7 @@ static int remaining_ms(int64_t deadline)
 int minivmm_wait(struct minivmm *vm, int timeout_ms, struct minivmm_result *result)
 {
 	struct pollfd over = {.fd = vm->end_fd, .events = POLLIN};
-	int64_t deadline = timeout_ms < 0 ? 0 : now_ms() + timeout_ms;
+	int64_t deadline = timeout_ms < 0 ? 0 : (int64_t)(timer_now() / 1000000) + timeout_ms;
 	int left = timeout_ms;
 	int ret;
 
