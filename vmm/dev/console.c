@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/dev/console.h"
 
+#include "vmm/timer.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -9,17 +11,13 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BLOCKED_RETRY_MS 20
 
 static uint64_t now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return timer_now() / 1000000;
 }
 
 /* --- output, with the lock held --------------------------------------------------------------- */

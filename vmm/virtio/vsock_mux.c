@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Which connections there are; what happens to them after some time; programs that connect. */
 #include "vmm/base/bytes.h"
+#include "vmm/timer.h"
 #include "vmm/virtio/vsock_internal.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BACKLOG	  128
@@ -21,10 +21,7 @@
 
 static uint64_t now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return timer_now() / 1000000;
 }
 
 /* --- which there are -------------------------------------------------------------------------- */
