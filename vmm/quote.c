@@ -2,12 +2,12 @@
 /* The requests of a VM: how they get from the vCPUs to the I/O thread, and their time limit. */
 #include "vmm/base/bytes.h"
 #include "vmm/quote_internal.h"
+#include "vmm/timer.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 /* While requests are under way: for time limits, and for services whose queue is full. */
@@ -15,10 +15,7 @@
 
 static uint64_t now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return timer_now() / 1000000;
 }
 
 /* --- in the I/O thread ------------------------------------------------------------------------ */

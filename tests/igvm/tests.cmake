@@ -17,6 +17,7 @@ add_custom_command(OUTPUT ${made} ${igvm_files}/expected.json VERBATIM
 	DEPENDS ${igvm}/make.py ${igvm}/igvm.py ${payload_targets})
 add_custom_target(igvm-files ALL DEPENDS ${made})
 add_dependencies(test_igvm igvm-files)
+add_dependencies(test_igvm_refused igvm-files)
 add_dependencies(test_igvm_machine igvm-files)
 
 if(TARGET minivmm)

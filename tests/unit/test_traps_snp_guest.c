@@ -6,6 +6,8 @@
 #include "tests/unit/cc_machine.h"
 
 #include <linux/kvm_para.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
 
 #define PAGES(n) ((n)*PAGE_SIZE)
 #define AT	 MIB(2)
@@ -144,6 +146,43 @@ START_TEST(trap_mp_table_instead_of_madt)
 }
 END_TEST
 
+/* --- devices --- */
+
+#define REG(r) (LAYOUT_VIRTIO_BASE + VIRTIO_MMIO_##r)
+
+#define BEGUN	 (VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER)
+#define ACCEPTED (BEGUN | VIRTIO_CONFIG_S_FEATURES_OK)
+
+/* A driver that takes VERSION_1 and whatever else is in `high`. */
+#define NEGOTIATE(high, status)                                                                \
+	STORE(REG(STATUS), 4, 0), STORE(REG(STATUS), 4, BEGUN),                                \
+		STORE(REG(DRIVER_FEATURES_SEL), 4, 0), STORE(REG(DRIVER_FEATURES), 4, 0),      \
+		STORE(REG(DRIVER_FEATURES_SEL), 4, 1), STORE(REG(DRIVER_FEATURES), 4, (high)), \
+		STORE(REG(STATUS), 4, ACCEPTED), LOAD(REG(STATUS), 4, (status))
+
+/* Bits 32 and 33. The device offers both, and will not work for a driver that does not take both:
+ * it would find its buffers in memory that nobody else can read. */
+START_TEST(trap_virtio_without_access_platform)
+{
+	const uint32_t version_1 = 1, platform = 2;
+	const struct model_step steps[] = {
+		LOAD(REG(MAGIC_VALUE), 4, 0x74726976),
+		STORE(REG(DEVICE_FEATURES_SEL), 4, 1),
+		LOAD(REG(DEVICE_FEATURES), 4, version_1 | platform),
+		NEGOTIATE(version_1, BEGUN),
+		NEGOTIATE(version_1 | platform, ACCEPTED),
+		POWER_OFF,
+	};
+
+	teardown();
+	cc_machine_setup(&t, "snp", 1, "1");
+	ck_assert_int_eq(config_set(&t.config, "rng.source", "\"/dev/urandom\"", &t.err), 0);
+	ck_assert_msg(cc_machine_launch(&t) == 0, "%s", t.err.text);
+	run(steps);
+	machine_must_end(&t, MINIVMM_POWEROFF);
+}
+END_TEST
+
 /* --- memory --- */
 
 static bool covered(uint64_t gpa)
@@ -174,6 +213,21 @@ START_TEST(trap_e820_ram_not_validated_completely)
 	}
 	ck_assert_uint_gt(ram, CC_MACHINE_RAM - MIB(1));
 	model_check_launch(t.model, 0, true);
+}
+END_TEST
+
+/* There is no shim yet: the firmware accepts for the guest what a shim would. What it would be told
+ * to accept is that RAM that nothing was loaded into, and no page of it twice. */
+START_TEST(trap_loaded_pages_validated_again)
+{
+	const struct load_plan *plan = t.vm->plan;
+
+	for (size_t i = 0; i < plan->nitems; i++)
+		for (size_t j = 0; j < i; j++)
+			ck_assert_msg(!ranges_overlap(plan->item[i].gpa, plan->item[i].len,
+						      plan->item[j].gpa, plan->item[j].len),
+				      "%s and %s", plan->item[i].name, plan->item[j].name);
+	ck_assert_uint_eq(model_vm(t.model, 0)->twice, 0);
 }
 END_TEST
 
@@ -261,7 +315,9 @@ int main(void)
 	tcase_add_loop_test(tc, trap_running_what_was_not_finished, 0, 2);
 	tcase_add_test(tc, trap_aps_left_uninitialized);
 	tcase_add_test(tc, trap_mp_table_instead_of_madt);
+	tcase_add_test(tc, trap_virtio_without_access_platform);
 	tcase_add_test(tc, trap_e820_ram_not_validated_completely);
+	tcase_add_test(tc, trap_loaded_pages_validated_again);
 	tcase_add_test(tc, trap_secrets_cpuid_or_blob_inside_e820_ram);
 	tcase_add_test(tc, trap_cc_blob_address_for_a_bzimage);
 	tcase_add_test(tc, trap_no_acpi_rsdp_addr);

@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * The traps of the TDX interface, each with a test named after it. Tested elsewhere:
+ * The traps of the TDX interface, each with a test named after it. Here: the order of calls, and
+ * what they are given. The others:
  *
- *	trap						where
- *	file bytes after RawDataSize as padding		test_vectors_tdx (synthetic-a), test_tdvf
- *	TempMem/HOB pages left out			test_vectors_tdx (page_adds), here
- *	PermMem added					test_vectors_tdx (page_adds)
- *	HOB end address, list not terminated		test_td_hob, test_vectors_tdx
- *	metadata distance from the wrong place		test_tdvf, test_vectors_tdx
- *	CODE-only OVMF accepted				test_tdvf, fuzz_tdvf
- *	GetQuote status before data, framed message	test_quote, test_quote_frame
- *	MADT entry ids					here, and test_acpi
- *	level-triggered interrupts from user space	no device of a TD is connected to a line:
- * here
+ *	the machine around the launch, other CPUs	test_traps_tdx_guest
+ *	firmware images, the list of memory		test_traps_tdvf
+ *	GetQuote					test_traps_quote
  */
 #include "cc/tdx_config.h"
 #include "mem/convert.h"

@@ -94,7 +94,7 @@ START_TEST(trap_level_triggered_interrupts)
 }
 END_TEST
 
-START_TEST(trap_apic_ids_other_than_vcpu_ids)
+START_TEST(trap_apic_ids_in_cpuid_other_than_vcpu_ids)
 {
 	for (uint32_t id = 0; id < 2; id++) {
 		const struct model_vcpu *v = model_vcpu(t.model, 0, id);
@@ -109,6 +109,34 @@ START_TEST(trap_apic_ids_other_than_vcpu_ids)
 				ck_assert_uint_eq(e->edx, id);
 		}
 	}
+}
+END_TEST
+
+/* The table that the firmware completes with its wakeup entry: one CPU for each vCPU, with its id. */
+START_TEST(trap_apic_ids_in_madt_other_than_vcpu_ids)
+{
+	static uint8_t tables[128 * 1024];
+	struct boot_config boot;
+	const uint8_t *madt;
+	uint32_t next = 0;
+	int len;
+
+	machine_boot_config(&t.config, CC_TDX, &boot);
+	len = acpi_build(&boot.platform, tables, sizeof(tables), 0xe0000, &t.err);
+	ck_assert_msg(len > 0, "%s", t.err.text);
+	madt = memmem(tables, (size_t)len, "APIC", 4);
+	ck_assert_ptr_nonnull(madt);
+	/* ACPI 6.5, table 5.19: entries from byte 44 on, of a type and a length */
+	for (uint32_t at = 44; at < get_le32(madt + 4); at += madt[at + 1]) {
+		ck_assert_uint_ge(madt[at + 1], 2);
+		ck_assert_uint_ne(madt[at], 0x10); /* the firmware's to add */
+		if (madt[at] != 0)
+			continue;
+		ck_assert_uint_eq(madt[at + 3], model_vcpu(t.model, 0, next)->id);
+		ck_assert_uint_eq(madt[at + 3], model_vcpu(t.model, 0, next)->td_index);
+		next++;
+	}
+	ck_assert_uint_eq(next, model_vm(t.model, 0)->nvcpus);
 }
 END_TEST
 
@@ -146,7 +174,8 @@ int main(void)
 	tcase_add_test(tc, trap_hypercall_ret_negative);
 	tcase_add_test(tc, trap_bus_cycles_cap_forgotten);
 	tcase_add_test(tc, trap_level_triggered_interrupts);
-	tcase_add_test(tc, trap_apic_ids_other_than_vcpu_ids);
+	tcase_add_test(tc, trap_apic_ids_in_cpuid_other_than_vcpu_ids);
+	tcase_add_test(tc, trap_apic_ids_in_madt_other_than_vcpu_ids);
 	tcase_add_test(tc, trap_hob_address_not_given_to_each_vcpu);
 	tcase_add_test(tc, trap_limit_of_vcpus);
 	suite_add_tcase(s, tc);
