@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 
 #define QUOTE_LEN ((uint32_t)(SIZE - QUOTE_HEADER_SIZE))
+/* As large as there are: it takes a while to copy. */
+#define LARGE_LEN (QUOTE_BUFFER_MAX - QUOTE_HEADER_SIZE)
 #define ROUNDS	  200
 
 /* --- a guest that polls ----------------------------------------------------------------------- */
@@ -20,10 +22,10 @@ static struct {
 
 static bool is_quote(const uint8_t *p)
 {
-	if (get_le32(p + 20) != QUOTE_LEN)
+	if (get_le32(p + 20) != LARGE_LEN)
 		return false;
 	/* what is copied last first */
-	for (uint32_t i = QUOTE_LEN; i-- > 0;)
+	for (uint32_t i = LARGE_LEN; i-- > 0;)
 		if (p[QUOTE_HEADER_SIZE + i] != (uint8_t)(i * 3 + 1))
 			return false;
 	return true;
@@ -56,8 +58,8 @@ static void ask_again(uint8_t *p)
 {
 	__atomic_store_n((uint64_t *)(p + 8), QUOTE_STATUS_UNAVAILABLE, __ATOMIC_RELEASE);
 	put_le32(p + 20, 0);
-	memset(p + QUOTE_HEADER_SIZE, 0, QUOTE_LEN);
-	ck_assert_int_eq(quote_submit(service, BUFFER, SIZE, report, REPORT), 0);
+	memset(p + QUOTE_HEADER_SIZE, 0, LARGE_LEN);
+	ck_assert_int_eq(quote_submit(service, BUFFER, QUOTE_BUFFER_MAX, report, REPORT), 0);
 }
 
 START_TEST(trap_getquote_status_written_before_data)
@@ -67,7 +69,7 @@ START_TEST(trap_getquote_status_written_before_data)
 
 	start_all();
 	prepare(BUFFER);
-	p = mem_ptr(&mem, BUFFER, SIZE);
+	p = mem_ptr(&mem, BUFFER, QUOTE_BUFFER_MAX);
 	__atomic_store_n((uint64_t *)(p + 8), QUOTE_STATUS_UNAVAILABLE, __ATOMIC_RELEASE);
 	memset(&guest, 0, sizeof(guest));
 	guest.buffer = p;
@@ -81,7 +83,7 @@ START_TEST(trap_getquote_status_written_before_data)
 		guest.polls = 0;
 		for (unsigned int ms = 0; ms < 20000 && guest.polls == 0; ms++)
 			sleep_ms(1);
-		answer(fd, QUOTE_LEN);
+		answer(fd, LARGE_LEN);
 		wait_done(i + 1);
 		for (unsigned int ms = 0; ms < 20000 && guest.rounds <= i; ms++)
 			sleep_ms(1);

@@ -148,6 +148,15 @@ START_TEST(trap_sept_ve_disable_not_set)
 	config_init(&config);
 	ck_assert_uint_eq(config.tdx.attributes, 1 << 28);
 	config_clear(&config);
+	must(launch_all(&t), &t);
+	ck_assert_ptr_null(strstr(t.logged, "SEPT_VE_DISABLE"));
+	teardown();
+
+	/* who configures it away is told */
+	setup();
+	t.config.tdx.attributes = 0;
+	must(launch_all(&t), &t);
+	launch_logged(&t, "tdx.attributes has no SEPT_VE_DISABLE");
 }
 END_TEST
 
