@@ -98,7 +98,9 @@ static int enable_certs(struct cc_launch *launch, struct vmm_error *err)
 	uint32_t status;
 	int ret;
 
-	ret = kvm_ioctl(&launch->kvm->h, KVM_HAS_DEVICE_ATTR, "KVM_HAS_DEVICE_ATTR", &attr, NULL);
+	ret = kvm_ioctl(&launch->kvm->h, KVM_HAS_DEVICE_ATTR, "KVM_HAS_DEVICE_ATTR", &attr, err);
+	if (ret < 0 && ret != -ENXIO && ret != -ENOTTY)
+		return ret;
 	if (ret < 0) {
 		vmm_log(launch->log, VMM_LOG_WARN,
 			"snp.certs has no effect: this kernel gives the guest no certificates, "

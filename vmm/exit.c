@@ -101,11 +101,12 @@ bool exit_handle(struct vcpu *vcpu, int ret)
 	if ((ret == -EFAULT || ret == -EHWPOISON || ret == 0) && reason == KVM_EXIT_MEMORY_FAULT)
 		return exit_memory_fault(vcpu, ret);
 	if (ret == -EIO && vcpu->vm->cc.config.tech == CC_TDX) {
-		machine_end(vcpu->vm, MINIVMM_CRASH,
-			    "KVM gave the TD up (EIO on vCPU %u): the guest touched memory that it "
-			    "had not accepted, or the TDX module failed; the host kernel's log "
-			    "may tell",
-			    vcpu->id);
+		machine_end(
+			vcpu->vm, MINIVMM_CRASH,
+			"KVM gave the TD up (KVM_RUN: EIO on vCPU %u): the guest touched memory that it "
+			"had not accepted, or the TDX module failed; the host kernel's log "
+			"may tell",
+			vcpu->id);
 		return false;
 	}
 	if (ret < 0) {

@@ -121,6 +121,9 @@ struct model {
 	struct model_snp_host snp;
 	struct model_tdx_host tdx;
 	uint64_t fail_status;
+	uint64_t failed_gpa; /* of the last populate call that was made to fail */
+	uint64_t fail_page;  /* counted from 1 over a launch; 0: none */
+	int fail_page_code;
 	bool skip_measurement;
 	unsigned int populates; /* calls */
 	unsigned int populate_stop;

@@ -86,18 +86,33 @@ uint64_t model_cc_cr3_bits(const struct model_vcpu *v)
 	return bits;
 }
 
+static bool has_private_page(const struct model_vm *vm)
+{
+	for (size_t i = 0; i < vm->nslots; i++) {
+		const struct model_slot *s = &vm->slot[i];
+
+		for (uint64_t at = 0; s->gmem && at < s->len; at += PAGE)
+			if (model_slot_private(s, s->gpa + at))
+				return true;
+	}
+	return false;
+}
+
 int model_cc_may_run(struct model_vcpu *v)
 {
 	struct model_vm *vm = v->vm;
 
 	if (vm->snp && !vm->snp->finished)
 		model_foul("vCPU %u of VM %u runs before LAUNCH_FINISH", v->id, vm->index);
-	/* a vCPU made later has no VMSA */
-	if (vm->snp && !v->sealed)
-		return -EINVAL;
+	/* EINVAL on good days; a kernel was about to give the VM up for it */
 	if (vm->tdx && !vm->tdx->finalized)
-		vm->early_runs++;
-	if (vm->tdx && (!vm->tdx->finalized || !v->td_initialized))
+		model_foul("vCPU %u of VM %u runs before FINALIZE_VM", v->id, vm->index);
+	/* nothing tells KVM that this launch is finished, but that it has begun can be seen */
+	if (vm->type == KVM_X86_SW_PROTECTED_VM && v->runs == 0 && !has_private_page(vm))
+		model_foul("vCPU %u of VM %u runs before any of its memory was made private", v->id,
+			   vm->index);
+	/* a vCPU made later has no VMSA, or was not made known to the module */
+	if ((vm->snp && !v->sealed) || (vm->tdx && !v->td_initialized))
 		return -EINVAL;
 	return 0;
 }
@@ -152,14 +167,21 @@ const char *model_cc_name(const struct model_fd *f, const void *arg)
 	return "KVM_MEMORY_ENCRYPT_OP";
 }
 
-void model_cc_failed(const struct model *m, const struct model_fd *f, void *arg)
+void model_cc_failed(struct model *m, const struct model_fd *f, void *arg)
 {
 	const struct model_vm *vm = vm_of(f);
+	struct snp_cmd *snp = arg && vm->snp ? arg : NULL;
+	struct tdx_cmd *tdx = arg && vm->tdx ? arg : NULL;
 
-	if (arg && vm->snp)
-		((struct snp_cmd *)arg)->error = (uint32_t)m->fail_status;
-	if (arg && vm->tdx)
-		((struct tdx_cmd *)arg)->hw_error = m->fail_status;
+	if (snp)
+		snp->error = (uint32_t)m->fail_status;
+	if (tdx)
+		tdx->hw_error = m->fail_status;
+	if (snp && snp->id == SNP_CMD_LAUNCH_UPDATE)
+		m->failed_gpa =
+			((const struct snp_launch_update *)(uintptr_t)snp->data)->gfn_start * PAGE;
+	if (tdx && tdx->id == TDX_CMD_INIT_MEM_REGION)
+		m->failed_gpa = ((const struct tdx_mem_region *)(uintptr_t)tdx->data)->gpa;
 }
 
 int model_vm_encrypt_op(void *object, void *arg)
@@ -279,6 +301,17 @@ void model_set_fail_status(struct model *m, uint64_t status)
 	m->fail_status = status;
 }
 
+void model_fail_page(struct model *m, uint64_t n, int code)
+{
+	m->fail_page = n;
+	m->fail_page_code = code;
+}
+
+uint64_t model_failed_gpa(struct model *m)
+{
+	return m->failed_gpa;
+}
+
 void model_skip_measurement(struct model *m)
 {
 	m->skip_measurement = true;
@@ -327,8 +360,6 @@ void model_check_launch(struct model *m, unsigned int vm, bool all)
 	if (!model_launched(m, vm))
 		model_foul("the launch of VM %u was not finished", vm);
 	model_lock(m);
-	if (of->early_runs)
-		model_foul("VM %u ran %u times before it was finished", vm, of->early_runs);
 	if (of->twice)
 		model_foul("%u pages of VM %u were given to the firmware twice", of->twice, vm);
 	for (size_t i = 0; i < of->nslots; i++)

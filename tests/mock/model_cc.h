@@ -9,7 +9,9 @@
  * "KVM_TDX_INIT_VM", ...; opening /dev/sev is "open /dev/sev".
  *
  * Further fouls:
- *	- a vCPU of an SNP VM runs before LAUNCH_FINISH: no kernel defines what happens then
+ *	- a vCPU of an SNP VM runs before LAUNCH_FINISH, or one of a TD before FINALIZE_VM: no kernel
+ *	  defines what happens then
+ *	- a vCPU of a software-protected VM runs before any of its memory was made private
  *	- a memory slot is deleted although pages of the initial image are in it
  */
 #ifndef TESTS_MOCK_MODEL_CC_H
@@ -35,6 +37,16 @@ void model_set_populate_interrupt(struct model *m, unsigned int every);
 /* What firmware or module say in calls that model_answer(), model_fail_at() or model_fail_nth_of()
  * make fail; 0 at first. */
 void model_set_fail_status(struct model *m, uint64_t status);
+
+/*
+ * The n-th page that a launch gives to the firmware, from 1, is never taken: a call that comes to it
+ * has done the pages before. LAUNCH_UPDATE tells those as done, and fails when it starts with this
+ * one, with EIO and the status of model_set_fail_status(); INIT_MEM_REGION returns -code.
+ */
+void model_fail_page(struct model *m, uint64_t n, int code);
+
+/* Where the last populate call that was made to fail would have begun. */
+uint64_t model_failed_gpa(struct model *m);
 
 /* No launch is measured from now on, which takes most of the time of a launch in the model. */
 void model_skip_measurement(struct model *m);

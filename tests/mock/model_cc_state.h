@@ -31,7 +31,7 @@ bool model_cc_dead(const struct model_fd *f);
 /* KVM_MEMORY_ENCRYPT_OP: a name for the call, the firmware's word in a call that was made to fail,
  * and the two handlers. */
 const char *model_cc_name(const struct model_fd *f, const void *arg);
-void model_cc_failed(const struct model *m, const struct model_fd *f, void *arg);
+void model_cc_failed(struct model *m, const struct model_fd *f, void *arg);
 int model_vm_encrypt_op(void *object, void *arg);
 int model_vcpu_encrypt_op(void *object, void *arg);
 int model_has_device_attr(void *object, void *arg);

@@ -168,6 +168,8 @@ static int update_page(struct model_vm *vm, struct snp_cmd *cmd, uint8_t type, u
 		return firmware(cmd, INVALID_GUEST_STATE);
 	if (!sev_fd_good(vm, cmd))
 		return -EBADF;
+	if (vm->snp->pages + 1 == vm->model->fail_page)
+		return firmware(cmd, (uint32_t)vm->model->fail_status);
 	ret = model_populate(vm, gpa, src, type == SNP_PAGE_ZERO, &where);
 	if (ret < 0)
 		return ret;

@@ -88,8 +88,11 @@ static bool region_good(const struct model_tdx *td, const struct tdx_mem_region 
 static int add_page(struct model_vm *vm, const struct tdx_mem_region *r, bool contents)
 {
 	void *page;
-	int ret = model_populate(vm, r->gpa, r->source_addr, false, &page);
+	int ret;
 
+	if (vm->tdx->pages + 1 == vm->model->fail_page)
+		return -vm->model->fail_page_code;
+	ret = model_populate(vm, r->gpa, r->source_addr, false, &page);
 	/* the module finds the page there: KVM gives the TD up */
 	if (ret == -EEXIST) {
 		vm->dead = true;

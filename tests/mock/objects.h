@@ -100,7 +100,6 @@ struct model_vm {
 	bool dead;	       /* KVM gave the VM up: every ioctl fails */
 	struct model_snp *snp; /* VMs of that type, else NULL */
 	struct model_tdx *tdx;
-	unsigned int early_runs; /* KVM_RUN before the launch was finished */
 	unsigned int twice;	 /* pages given to the firmware that it had already */
 	uint64_t in_place_pages; /* pages given to it without a source */
 };

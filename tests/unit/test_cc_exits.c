@@ -386,8 +386,9 @@ START_TEST(trap_a_td_that_kvm_gave_up_is_a_crash)
 
 	launch_as("tdx", 1);
 	run(steps);
-	ends(MINIVMM_CRASH, "KVM gave the TD up (EIO on vCPU 0): the guest touched memory that it "
-			    "had not accepted");
+	ends(MINIVMM_CRASH,
+	     "KVM gave the TD up (KVM_RUN: EIO on vCPU 0): the guest touched memory that it "
+	     "had not accepted");
 	teardown();
 }
 END_TEST

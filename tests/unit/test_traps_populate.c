@@ -18,6 +18,8 @@
 #include "vmm/kvm/uapi_snp.h"
 #include "vmm/kvm/uapi_tdx.h"
 
+#include <signal.h>
+
 static struct launch t;
 
 /* Loops go over both technologies in all modes. */
@@ -209,6 +211,16 @@ START_TEST(trap_preserve_after_the_end)
 }
 END_TEST
 
+/* Nothing in KVM would stop it: the guest would run on pages that everybody can read. */
+START_TEST(trap_running_before_memory_is_private_is_a_foul)
+{
+	launch_init(&t, CC_SW_PROTECTED, (unsigned int)_i, 1);
+	must(launch_prepare(&t), &t);
+	must(launch_vcpus(&t), &t);
+	kvm_vcpu_run(&t.vcpu[0]); /* the model ends the test */
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("traps_populate");
@@ -223,6 +235,8 @@ int main(void)
 	tcase_add_loop_test(tc, trap_conversion_after_populate, 0, CASES);
 	tcase_add_loop_test(tc, trap_populate_after_the_end, 0, CASES);
 	tcase_add_loop_test(tc, trap_preserve_after_the_end, 0, 2);
+	tcase_add_loop_test_raise_signal(tc, trap_running_before_memory_is_private_is_a_foul,
+					 SIGABRT, 0, LAUNCH_MODES);
 	suite_add_tcase(s, tc);
 	return run_suite(s);
 }

@@ -350,11 +350,12 @@ START_TEST(trap_get_cpuid_after_finalize)
 }
 END_TEST
 
-START_TEST(trap_running_before_finalize)
+/* EINVAL where all is well, which cannot be relied on: the model ends the test. */
+START_TEST(trap_running_before_finalize_is_a_foul)
 {
 	must(launch_prepare(&t), &t);
 	must(launch_vcpus(&t), &t);
-	ck_assert_int_eq(kvm_vcpu_run(&t.vcpu[0]), -EINVAL);
+	kvm_vcpu_run(&t.vcpu[0]);
 }
 END_TEST
 
@@ -381,7 +382,7 @@ int main(void)
 	tcase_add_test_raise_signal(tc, trap_slot_changed_after_init_mem_region_is_a_foul, SIGABRT);
 	tcase_add_test(tc, trap_slots_are_not_touched_after_init_mem_region);
 	tcase_add_test(tc, trap_get_cpuid_after_finalize);
-	tcase_add_test(tc, trap_running_before_finalize);
+	tcase_add_test_raise_signal(tc, trap_running_before_finalize_is_a_foul, SIGABRT);
 	suite_add_tcase(s, tc);
 	return run_suite(s);
 }
