@@ -94,6 +94,7 @@ static int load_acpi(const struct acpi_config *config, struct guest_mem *mem,
 	ret = acpi_build(config, buf, size, LOWMEM_ACPI, err);
 	if (ret < 0)
 		return ret;
+	mem_note_written(mem, LOWMEM_ACPI, (uint64_t)ret);
 	handover->rsdp = LOWMEM_ACPI;
 	*len = align_up((uint64_t)ret, PAGE_SIZE);
 	return load_plan_add(plan, mem, "ACPI tables", LOWMEM_ACPI, (uint64_t)ret, LOAD_DATA, err);
@@ -123,6 +124,7 @@ static int load_device_tree(const struct boot_config *config, struct guest_mem *
 	if (ret < 0)
 		return ret;
 	*data = (struct setup_data){.type = SETUP_DTB, .len = (uint32_t)ret};
+	mem_note_written(mem, gpa, sizeof(*data) + (uint64_t)ret);
 	handover->setup_data = gpa;
 	return load_plan_add(plan, mem, "device tree", gpa, sizeof(*data) + (uint64_t)ret,
 			     LOAD_DATA, err);

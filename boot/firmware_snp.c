@@ -73,6 +73,7 @@ static int add_section(const struct ovmf_section *section, bool kernel, struct g
 int firmware_snp_load(const struct firmware *fw, const struct boot_config *config,
 		      struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err)
 {
+	const struct ovmf_section *section;
 	uint8_t table[KERNEL_HASHES_SIZE];
 	int ret;
 
@@ -84,5 +85,10 @@ int firmware_snp_load(const struct firmware *fw, const struct boot_config *confi
 		return ret;
 	ret = kernel_hashes_build(mem->sys, config->kernel, config->initrd, config->cmdline, table,
 				  err);
-	return ret < 0 ? ret : mem_write(mem, fw->ovmf.hash_gpa, table, sizeof(table));
+	if (ret < 0)
+		return ret;
+	/* with zeros around the table */
+	section = hash_section(&fw->ovmf);
+	mem_note_written(mem, section->gpa, section->len);
+	return mem_write(mem, fw->ovmf.hash_gpa, table, sizeof(table));
 }

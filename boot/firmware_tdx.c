@@ -119,6 +119,7 @@ static int write_hob(const struct firmware *fw, const struct boot_config *config
 	int ret = td_hob_build(&hob, s->gpa, mem_ptr(target->mem, s->gpa, s->len), s->len, err);
 
 	target->used = ret < 0 ? 0 : (uint64_t)ret;
+	mem_note_written(target->mem, s->gpa, target->used);
 	return ret < 0 ? ret : 0;
 }
 
@@ -154,6 +155,8 @@ static int write_contents(const struct firmware *fw, const struct boot_config *c
 	if (s == param_section(&fw->tdvf) && config->kernel)
 		return write_cmdline(config->cmdline, target);
 	target->used = s->raw;
+	if (s->raw == 0) /* nothing to put there: zeros */
+		mem_note_written(target->mem, s->gpa, s->len);
 	return mem_file_load(&fw->file, s->offset, target->mem, s->gpa, s->raw, err);
 }
 

@@ -100,8 +100,10 @@ static int add_pages(struct loader *l, const struct run *page, uint64_t offset,
 	} else {
 		l->run.len += page->len;
 	}
-	if (ret < 0 || offset == 0)
+	if (ret < 0 || offset == 0) {
+		mem_note_written(l->mem, page->gpa, page->len); /* zeros, says the format */
 		return ret;
+	}
 	l->run.used = page->gpa + page->len - l->run.gpa;
 	if (copy_goes_on(&l->copy, page->gpa, offset)) {
 		l->copy.len += page->len;

@@ -39,5 +39,6 @@ int page_tables_load(uint32_t cbit, struct guest_mem *mem, struct load_plan *pla
 		t->pdpt[i] = (pd + i * PAGE_SIZE) | flags;
 	for (size_t i = 0; i < ARRAY_SIZE(t->pd); i++)
 		t->pd[i] = i * MIB(2) | flags | PTE_PAGE_SIZE;
+	mem_note_written(mem, LOWMEM_PAGE_TABLES, sizeof(*t));
 	return 0;
 }

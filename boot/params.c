@@ -50,5 +50,6 @@ int params_load(const struct handover *handover, const struct kernel *kernel, st
 	h->ramdisk_size = (uint32_t)handover->initrd_len;
 	h->setup_data = handover->setup_data;
 	fill_e820(params, plan);
+	mem_note_written(mem, LOWMEM_PARAMS, sizeof(*params));
 	return 0;
 }

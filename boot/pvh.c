@@ -83,5 +83,6 @@ int pvh_load(const struct handover *handover, struct guest_mem *mem, struct load
 			.type = plan->map[i].type,
 		};
 	}
+	mem_note_written(mem, LOWMEM_PARAMS, sizeof(*page));
 	return 0;
 }

@@ -92,6 +92,7 @@ int mem_file_load(const struct mem_file *file, uint64_t offset, const struct gue
 	const struct mem_region *r = mem_find(mem, gpa, len);
 	uint8_t *p = mem_ptr(mem, gpa, len);
 	uint64_t done = 0;
+	int ret;
 
 	if (!p)
 		return vmm_error_set(err, -EFAULT,
@@ -101,5 +102,8 @@ int mem_file_load(const struct mem_file *file, uint64_t offset, const struct gue
 		done = copy_to_memfd(file, offset, r, gpa, len);
 	else if (mem->backing == MEM_GUEST_MEMFD)
 		make_pages(file->sys, p, len);
-	return mem_file_read(file, offset + done, p + done, len - done, err);
+	ret = mem_file_read(file, offset + done, p + done, len - done, err);
+	if (ret == 0)
+		mem_note_written(mem, gpa, len);
+	return ret;
 }

@@ -115,6 +115,18 @@ int mem_is_private(const struct guest_mem *mem, uint64_t gpa);
 void *mem_ptr(const struct guest_mem *mem, uint64_t gpa, uint64_t len);
 
 /*
+ * For the loader: the pages that [gpa, gpa + len) touches have what the guest is to find in them.
+ * mem_write() and mem_file_load() say so themselves; who writes through mem_ptr() does here, and
+ * who wants zeros that nobody has to write. KVM makes zeros of every page that was forgotten,
+ * and measures them, so a launch asks mem_first_unwritten() before it hands pages over.
+ */
+void mem_note_written(const struct guest_mem *mem, uint64_t gpa, uint64_t len);
+
+/* Is there a page in [gpa, gpa + len) that was not written, and which is the first? Not known, and
+ * false, of a VM without private memory, and once the guest runs. */
+bool mem_first_unwritten(const struct guest_mem *mem, uint64_t gpa, uint64_t len, uint64_t *first);
+
+/*
  * For devices, at any time: copy out of or into guest memory. -EFAULT when the range is not all RAM
  * of one region, -EACCES when part of it is private; nothing is copied then. The guest may change
  * the bytes meanwhile: never read twice.

@@ -65,6 +65,25 @@ int load_plan_add(struct load_plan *plan, const struct guest_mem *mem, const cha
 	return 0;
 }
 
+int load_plan_check_written(const struct load_plan *plan, const struct guest_mem *mem,
+			    struct vmm_error *err)
+{
+	uint64_t gpa;
+
+	for (size_t i = 0; i < plan->nitems; i++) {
+		const struct load_item *item = &plan->item[i];
+
+		if (item->src || (item->kind != LOAD_DATA && item->kind != LOAD_UNMEASURED))
+			continue;
+		if (mem_first_unwritten(mem, item->gpa, item->used ? item->used : item->len, &gpa))
+			return vmm_error_set(err, -ENODATA,
+					     "%s at %#llx: nobody has written that page, the guest "
+					     "would find zeros there",
+					     item->name, (unsigned long long)gpa);
+	}
+	return 0;
+}
+
 /* The highest free place inside [low, high), which is part of one region; false if none. */
 static bool find_inside(const struct load_plan *plan, uint64_t len, uint64_t align, uint64_t low,
 			uint64_t high, uint64_t *gpa)

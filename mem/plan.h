@@ -99,6 +99,15 @@ void load_plan_init(struct load_plan *plan);
 int load_plan_add(struct load_plan *plan, const struct guest_mem *mem, const char *name,
 		  uint64_t gpa, uint64_t used, enum load_kind kind, struct vmm_error *err);
 
+/*
+ * Was every page written whose bytes an item claims to have (mem_note_written())? -ENODATA with the
+ * item and the page if not; an item with contents of which nothing is `used` claims zeros, which
+ * somebody has to have said. Those that come from elsewhere, that are zeros by their kind, and that
+ * the firmware fills in are not looked at.
+ */
+int load_plan_check_written(const struct load_plan *plan, const struct guest_mem *mem,
+			    struct vmm_error *err);
+
 /* Appends an item of `kind` for each run of pages, ascending, that no item covers so far. */
 int load_plan_fill(struct load_plan *plan, const struct guest_mem *mem, const char *name,
 		   enum load_kind kind, struct vmm_error *err);

@@ -9,7 +9,8 @@
 int mem_state_create(struct mem_state **state, const struct sys *sys, uint64_t npages,
 		     struct vmm_error *err)
 {
-	size_t bytes = sizeof(**state) + (npages / WORD_BITS + 1) * sizeof(uint64_t);
+	uint64_t words = npages / WORD_BITS + 1;
+	size_t bytes = sizeof(**state) + 2 * words * sizeof(uint64_t);
 	struct mem_state *s;
 	void *p;
 	int ret;
@@ -22,6 +23,7 @@ int mem_state_create(struct mem_state **state, const struct sys *sys, uint64_t n
 	s = p;
 	s->npages = npages;
 	s->mapped = bytes;
+	s->written = s->private + words;
 	/* glibc's default lets readers go first, see the header */
 	ret = pthread_rwlock_init(&s->lock, NULL);
 	if (ret) {
@@ -40,13 +42,13 @@ void mem_state_destroy(struct mem_state *state, const struct sys *sys)
 	sys->ops->munmap(sys->ctx, state, state->mapped);
 }
 
-/* The first page in [page, end) that is private (or shared), or `end`. */
-static uint64_t next(const struct mem_state *s, uint64_t page, uint64_t end, bool private)
+/* The first page in [page, end) whose bit is `set`, or `end`. */
+static uint64_t next(const uint64_t *bits, uint64_t page, uint64_t end, bool set)
 {
 	while (page < end) {
-		uint64_t word = s->private[page / WORD_BITS];
+		uint64_t word = bits[page / WORD_BITS];
 
-		if (!private)
+		if (!set)
 			word = ~word;
 		word >>= page % WORD_BITS;
 		if (word) {
@@ -61,12 +63,12 @@ static uint64_t next(const struct mem_state *s, uint64_t page, uint64_t end, boo
 bool mem_state_find(const struct mem_state *state, uint64_t page, uint64_t end, bool private,
 		    uint64_t *first, uint64_t *npages)
 {
-	*first = next(state, page, end, private);
-	*npages = next(state, *first, end, !private) - *first;
+	*first = next(state->private, page, end, private);
+	*npages = next(state->private, *first, end, !private) - *first;
 	return *npages > 0;
 }
 
-void mem_state_set(struct mem_state *state, uint64_t page, uint64_t npages, bool private)
+static void set_bits(uint64_t *bits, uint64_t page, uint64_t npages, bool set)
 {
 	uint64_t end = page + npages;
 
@@ -75,10 +77,25 @@ void mem_state_set(struct mem_state *state, uint64_t page, uint64_t npages, bool
 		uint64_t n = WORD_BITS - bit < end - page ? WORD_BITS - bit : end - page;
 		uint64_t mask = (n == WORD_BITS ? ~0ULL : (1ULL << n) - 1) << bit;
 
-		if (private)
-			state->private[page / WORD_BITS] |= mask;
+		if (set)
+			bits[page / WORD_BITS] |= mask;
 		else
-			state->private[page / WORD_BITS] &= ~mask;
+			bits[page / WORD_BITS] &= ~mask;
 		page += n;
 	}
+}
+
+void mem_state_set(struct mem_state *state, uint64_t page, uint64_t npages, bool private)
+{
+	set_bits(state->private, page, npages, private);
+}
+
+void mem_state_note_written(struct mem_state *state, uint64_t page, uint64_t npages)
+{
+	set_bits(state->written, page, npages, true);
+}
+
+uint64_t mem_state_unwritten(const struct mem_state *state, uint64_t page, uint64_t end)
+{
+	return next(state->written, page, end, false);
 }

@@ -186,6 +186,8 @@ static inline struct load_item *launch_item(struct launch *t, const char *name, 
 	if (kind == LOAD_DATA || kind == LOAD_UNMEASURED)
 		for (uint64_t at = 0; at < item->len; at += 64)
 			put_le64(bytes + at, (gpa + at) * 0x9e3779b97f4a7c15);
+	if (kind == LOAD_DATA || kind == LOAD_UNMEASURED)
+		mem_note_written(&t->mem, gpa, item->len);
 	return item;
 }
 

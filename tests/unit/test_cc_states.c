@@ -73,8 +73,6 @@ static void reach(enum cc_tech tech, enum state state)
 	must(kvm_vcpu_set_cpuid(&spare, t.cpuid, &t.err), &t);
 	if (state == BROKEN) {
 		/* any failure half-way */
-		t.plan.item[0].len = PAGES(LOW_PAGES + 1);
-		t.plan.item[0].gpa = PAGES(1);
 		model_answer(t.m, "KVM_SET_MEMORY_ATTRIBUTES2", -EIO);
 		if (tech == CC_NONE)
 			t.cc.state = CC_BROKEN; /* nothing can fail there */

@@ -211,6 +211,64 @@ START_TEST(trap_preserve_after_the_end)
 }
 END_TEST
 
+/* Three pages of an item of which the loader has written the first: KVM would make zeros of the rest,
+ * measure them, and say nothing. */
+static void add_forgotten(enum load_kind kind)
+{
+	must(load_plan_add(&t.plan, &t.mem, "forgotten", PAGES(52), PAGES(2) + 100, kind, &t.err),
+	     &t);
+	ck_assert_int_eq(mem_write(&t.mem, PAGES(52), t.source, PAGE_SIZE), 0);
+}
+
+static unsigned long populates(void)
+{
+	return model_count(t.m, populate_call());
+}
+
+START_TEST(trap_forgotten_pages_become_zeros)
+{
+	const enum load_kind kind = CASE_TECH(_i) == CC_SNP ? LOAD_UNMEASURED : LOAD_DATA;
+	unsigned long calls;
+
+	launch_init(&t, CASE_TECH(_i), CASE_MODE(_i), 1);
+	must(launch_create_vm(&t), &t);
+	must(launch_open(&t), &t);
+	must(launch_memory(&t), &t);
+	add_forgotten(kind);
+	launch_load(&t);
+	must(launch_vcpus(&t), &t);
+	calls = model_calls(t.m);
+	ck_assert_int_eq(launch_populate(&t), -ENODATA);
+	launch_says(&t, "forgotten at 0x35000: nobody has written that page");
+	/* before anything was converted or handed over */
+	ck_assert_uint_eq(model_calls(t.m), calls);
+	ck_assert_uint_eq(populates(), 0);
+	launch_close(&t);
+}
+END_TEST
+
+/* The same pages, and who loads them says that zeros are meant; or has written all of them. */
+START_TEST(pages_that_are_meant_to_be_zero_are_taken)
+{
+	launch_init(&t, CASE_TECH(_i), CASE_MODE(_i), 1);
+	must(launch_create_vm(&t), &t);
+	must(launch_open(&t), &t);
+	must(launch_memory(&t), &t);
+	add_forgotten(LOAD_DATA);
+	mem_note_written(&t.mem, PAGES(53), PAGE_SIZE);
+	ck_assert_int_eq(mem_write(&t.mem, PAGES(54) + 50, t.source, 50), 0);
+	/* an item that is all zeros, and was said to be */
+	must(load_plan_add(&t.plan, &t.mem, "zeros", PAGES(56), PAGES(2), LOAD_DATA, &t.err), &t);
+	t.plan.item[1].used = 0;
+	mem_note_written(&t.mem, PAGES(56), PAGES(2));
+	launch_load(&t);
+	must(launch_complete(&t), &t);
+	launch_assert_measured(&t);
+	model_check_launch(t.m, 0, CASE_TECH(_i) == CC_SNP);
+	launch_close(&t);
+}
+END_TEST
+
 /* Nothing in KVM would stop it: the guest would run on pages that everybody can read. */
 START_TEST(trap_running_before_memory_is_private_is_a_foul)
 {
@@ -235,6 +293,8 @@ int main(void)
 	tcase_add_loop_test(tc, trap_conversion_after_populate, 0, CASES);
 	tcase_add_loop_test(tc, trap_populate_after_the_end, 0, CASES);
 	tcase_add_loop_test(tc, trap_preserve_after_the_end, 0, 2);
+	tcase_add_loop_test(tc, trap_forgotten_pages_become_zeros, 0, CASES);
+	tcase_add_loop_test(tc, pages_that_are_meant_to_be_zero_are_taken, 0, CASES);
 	tcase_add_loop_test_raise_signal(tc, trap_running_before_memory_is_private_is_a_foul,
 					 SIGABRT, 0, LAUNCH_MODES);
 	suite_add_tcase(s, tc);
