@@ -238,6 +238,6 @@ void net_vhost_stop(struct net_port *port)
 		set_backend(port, ring, VHOST_FILE_UNBIND);
 		if (call(port, VHOST_GET_VRING_BASE, &base) == 0)
 			q[ring].next_avail = (uint16_t)base.num;
-		loop_add(dev->loop, &q[ring].source, EPOLLIN, NULL);
+		virtq_watch(&q[ring], NULL);
 	}
 }

@@ -57,7 +57,7 @@ struct virtq {
 	uint16_t published;  /* the driver sees the used ring up to here */
 
 	/* an ioeventfd in dev's loop: the driver wrote the index to QueueNotify. Yours is
-	 * source.fd for vhost, after loop_remove() */
+	 * source.fd for vhost, between loop_remove() and virtq_watch() */
 	struct loop_source source;
 };
 
@@ -114,6 +114,9 @@ unsigned int iov_slice(const struct iovec *iov, unsigned int n, size_t offset, s
 		       struct iovec *out);
 
 /* --- for the transport ------------------------------------------------------------------------ */
+
+/* Has dev's loop tell of notifications; 0 or -errno. */
+int virtq_watch(struct virtq *q, struct vmm_error *err);
 
 /* Is what the driver set up a queue at all? */
 bool virtq_valid(const struct virtq *q);
