@@ -21,7 +21,7 @@ dialect() { # dialect NAME
 	*) fail "no dialect is called $1" ;;
 	esac
 	faults none
-	trap 'dialect flags0; cleanup' EXIT
+	at_end 'set_dialect 0 8; faults none'
 }
 
 set_dialect() { # set_dialect GMEM_MODE GMEM_ABI

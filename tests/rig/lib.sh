@@ -5,10 +5,20 @@
 
 T=$(mktemp -d)          # the test's own empty folder
 vmm=                    # process of a VMM that runs
+endings=()              # what is to be done at the test's end
 trap 'cleanup' EXIT
 
+at_end() { # at_end COMMAND: when the test ends, however it does; the last one given comes first
+	endings=("$1" "${endings[@]}")
+}
+
 cleanup() {
+	local ending
+
 	[ -z "$vmm" ] || kill -KILL "$vmm" 2>/dev/null || true
+	for ending in "${endings[@]}"; do
+		eval "$ending" || true
+	done
 	rm -rf "$T"
 }
 
@@ -100,6 +110,27 @@ wait_for() { # wait_for PATTERN [COUNT]; $patience: seconds
 		kill -0 "$vmm" 2>/dev/null || fail "minivmm ended before the guest said: $1"
 		sleep 0.05
 	done
+}
+
+# --- what is at the other end of devices -------------------------------------------------------
+
+guest_ip=10.7.0.2
+host_ip=10.7.0.1
+
+# A tap interface of our own, $tap, with the host's address; gone with the test.
+make_tap() { # make_tap [OPTION...]
+	tap=mt$$
+	ip tuntap add "$tap" mode tap "$@"
+	at_end 'ip link del "$tap"'
+	ip addr add "$host_ip/24" dev "$tap"
+	ip link set "$tap" up
+}
+
+# A program of the host for the vsock tests, in the background until the test ends.
+vsock_peer() { # vsock_peer answer|silent SOCKET
+	python3 "$SUITE/../vsock_peer.py" "$@" > "$T/peer-$1" 2>&1 &
+	at_end "kill $!"
+	until [ -S "$2" ]; do sleep 0.1; done
 }
 
 # --- expecting -------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ on_a_file_system() { # on_a_file_system [LINE...]
 	mke2fs -q -t ext4 "$T/fs.img" 40M
 	mkdir "$T/fs"
 	mount -o loop "$T/fs.img" "$T/fs" 2> "$T/mount" || skip "no loop mount: $(cat "$T/mount")"
-	trap 'umount -l "$T/fs"; cleanup' EXIT
+	at_end 'umount -l "$T/fs"'
 	image=$T/fs/disk.img
 	disk debian-bzimage 2 disk-write "$@"
 	minivmm run "$T/config.toml"
@@ -95,7 +95,6 @@ test_a_block_device_of_the_host() {
 }
 
 test_a_read_only_disk_refuses_writes() {
-	long
 	disk rig-bzimage 1 disk-write 'readonly = true'
 	minivmm run "$T/config.toml"
 	expect_status 0
@@ -111,7 +110,6 @@ second() { # second: a VM with the same configuration, to its end: $status, $T/s
 }
 
 test_two_vms_cannot_share_a_writable_image() {
-	long
 	disk rig-bzimage 1 ignore
 	start run "$T/config.toml"
 	wait_for "GUEST ignores"

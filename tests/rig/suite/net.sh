@@ -7,17 +7,6 @@
 
 bytes=${NET_BYTES:-16777216}
 peer=$(dirname "$(dirname "$GUESTS")")/tests/net-peer
-guest_ip=10.7.0.2
-host_ip=10.7.0.1
-
-# A tap interface of our own, gone with the test.
-make_tap() { # make_tap [OPTION...]
-	tap=mt$$
-	ip tuntap add "$tap" mode tap "$@"
-	ip addr add "$host_ip/24" dev "$tap"
-	ip link set "$tap" up
-	trap 'ip link del "$tap"; cleanup' EXIT
-}
 
 net_guest() { # net_guest KERNEL VCPUS LINE-OF-NET... [-- LINE-OF-MACHINE...]
 	local kernel=$1 vcpus=$2 lines=()
@@ -163,7 +152,7 @@ start_passt() {
 	ip link set lo up
 	ip link add "mv$$" type veth peer name "mw$$"
 	ip link set "mw$$" up
-	trap 'kill "$passt" 2>/dev/null || true; ip link del "mv$$"; cleanup' EXIT
+	at_end 'ip link del "mv$$"'
 	ip addr add 10.9.0.1/24 dev "mv$$"
 	ip link set "mv$$" up
 	ip route add default via 10.9.0.2 dev "mv$$"
@@ -171,6 +160,7 @@ start_passt() {
 	passt -f -4 -s "$T/passt" -i "mv$$" -a "$guest_ip" -n 24 -g "$host_ip" -t 5001 \
 		> "$T/passt.log" 2>&1 &
 	passt=$!
+	at_end 'kill "$passt" 2>/dev/null'
 	for _ in $(seq 100); do
 		[ ! -S "$T/passt" ] || return 0
 		kill -0 "$passt" 2>/dev/null || break

@@ -1,22 +1,14 @@
 # SPDX-License-Identifier: MIT
 # Sockets between host and guest: many connections in both directions, and those that go wrong.
 
-peers=()
-
-peer() { # peer ARGUMENT...: a program of the host, in the background
-	python3 "$SUITE/../vsock_peer.py" "$@" > "$T/peer-$1" 2>&1 &
-	peers+=($!)
-}
-
 # KERNEL has the driver; COUNT connections in each direction, their bytes verified at both ends.
 connections() { # connections KERNEL COUNT
 	local at=$T/v.sock
 
 	guest "$1" 1 128M "vsock vsock=$2"
 	printf '[vsock]\npath = "%s"\n' "$at" >> "$T/config.toml"
-	peer answer "${at}_1000"
-	peer silent "${at}_1001"
-	until [ -S "${at}_1000" ] && [ -S "${at}_1001" ]; do sleep 0.1; done
+	vsock_peer answer "${at}_1000"
+	vsock_peer silent "${at}_1001"
 	start run "$T/config.toml"
 	wait_for "GUEST vsock called=$2 good=$2"
 	wait_for "GUEST vsock listens"
@@ -24,7 +16,6 @@ connections() { # connections KERNEL COUNT
 	cat "$T/calls"
 	grep -qx "called=$2 good=$2 ports=$2" "$T/calls" || fail "not all calls of the host went well"
 	finish 120
-	kill "${peers[@]}"
 	expect_status 0
 	expect_stdout "GUEST vsock answered=$2"
 	expect_stdout "GUEST vsock nobody: ECONNRESET"
@@ -35,4 +26,6 @@ connections() { # connections KERNEL COUNT
 	[ ! -e "$at" ] || fail "the socket is left"
 }
 
+test_connections_each_way() { connections rig-bzimage 50; }
+test_connections_each_way_with_debian() { long; connections debian-bzimage 50; }
 test_a_thousand_connections_each_way() { long; connections rig-bzimage 1000; }
