@@ -108,7 +108,7 @@ static inline uint64_t random_next(uint64_t *state)
 	return *state * 0x2545f4914f6cdd1d;
 }
 
-/* --- convert.c, misbehave.c, virtio.c: the tests -------------------------------------------------------- */
+/* --- convert.c, misbehave.c, virtio_test.c: the tests ------------------------------------------- */
 
 void test_convert(const struct options *options);
 void test_implicit(const struct options *options);

@@ -8,14 +8,21 @@ devices_work() { # devices_work TECH DIALECT
 
 	dialect "$2"
 	truncate -s 1M "$T/disk"
+	make_tap
+	vsock_peer answer "$T/vsock_1234"
 	cc_guest "$1" 1 "test=virtio n=20"
-	printf '[rng]\n[[disk]]\npath = "%s"\n' "$T/disk" >> "$T/config.toml"
+	printf '[rng]\n[[disk]]\npath = "%s"\n[[net]]\ntap = "%s"\n[vsock]\npath = "%s"\n' \
+		"$T/disk" "$tap" "$T/vsock" >> "$T/config.toml"
 	run_measured "$1"
-	expect_well "virtio devices=2 requests=60"
+	expect_well "virtio devices=4 requests=60"
 	expect_stderr "launched: memory is $memory_mode,"
 	expect_stderr "rng: queue 0: a buffer of 64 bytes at 0x1001000 is not in shared RAM"
 	expect_stderr "rng: queue 0 at 0x10000.. is not in shared RAM"
 	expect_stderr "disk 0: queue 0: a buffer of 16 bytes at 0x1001000 is not in shared RAM"
+	expect_stderr "net 0: queue 1: a buffer of 54 bytes at 0x1001000 is not in shared RAM"
+	expect_stderr "net 0: queue [01] at 0x1000[0-9a-f]{3} is not in shared RAM"
+	expect_stderr "vsock: queue 1: a buffer of 44 bytes at 0x1001000 is not in shared RAM"
+	expect_stderr "vsock: queue [01] at 0x1000[0-9a-f]{3} is not in shared RAM"
 	for sector in 0 19; do
 		value=$(od -A n -t x8 -j $((sector * 512 + 8)) -N 8 "$T/disk" | tr -d ' ')
 		[ "$value" = "$(printf '11223344%04x0001' "$sector")" ] ||
@@ -24,12 +31,12 @@ devices_work() { # devices_work TECH DIALECT
 }
 
 test_snp_in_place_preserve() { devices_work snp preserve; }
-test_snp_in_place() { devices_work snp flags0; }
-test_snp_in_place_only() { devices_work snp in-place-only; }
+test_snp_in_place() { long; devices_work snp flags0; }
+test_snp_in_place_only() { long; devices_work snp in-place-only; }
 test_snp_split() { devices_work snp split; }
-test_sw_protected_in_place_preserve() { devices_work sw-protected preserve; }
+test_sw_protected_in_place_preserve() { long; devices_work sw-protected preserve; }
 test_sw_protected_in_place() { devices_work sw-protected flags0; }
-test_sw_protected_in_place_only() { devices_work sw-protected in-place-only; }
+test_sw_protected_in_place_only() { long; devices_work sw-protected in-place-only; }
 test_sw_protected_split() { devices_work sw-protected split; }
 
 # Linux that does not know that it is confidential keeps its buffers in private memory.
