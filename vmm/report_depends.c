@@ -32,25 +32,32 @@ static void kernel_keys(struct json *json, const struct config_boot *boot)
 	json_string(json, NULL, "boot.cmdline");
 }
 
-/* What the ACPI tables describe, beside the serial port. */
-static void platform_keys(struct json *json)
+/* What the ACPI tables describe, beside the serial port. A balloon is none of a confidential
+ * guest's devices, and a TD has none of them. */
+static void platform_keys(struct json *json, enum cc_tech tech)
 {
-	static const char *const keys[] = {"machine.vcpus", "disk", "net", "vsock", "rng"};
+	static const char *const devices[] = {"disk", "net", "vsock", "rng", "console"};
 
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		json_string(json, NULL, keys[i]);
+	json_string(json, NULL, "machine.vcpus");
+	for (size_t i = 0; i < ARRAY_SIZE(devices) && tech != CC_TDX; i++)
+		json_string(json, NULL, devices[i]);
 }
 
-/* Registers come from the file as well, for those vCPUs that it has some for. */
+/* What the state of a vCPU is made from that starts at a reset vector: with its signature in RDX. */
+static void reset_keys(struct json *json)
+{
+	json_string(json, NULL, "snp.vcpu-type");
+	json_string(json, NULL, "snp.vcpu-sig");
+}
+
+/* Registers come from the file as well, for those vCPUs that it has some for; features always do. */
 static void igvm_snp_keys(struct json *json, const struct planned *planned)
 {
 	json_array(json, "measurement_depends_on");
 	json_string(json, NULL, "boot.igvm");
 	json_string(json, NULL, "machine.vcpus");
-	if (planned->plan->nvcpus < planned->config->machine.vcpus) {
-		json_string(json, NULL, "snp.vcpu-type");
-		json_string(json, NULL, "snp.guest-features");
-	}
+	if (planned->plan->nvcpus < planned->config->machine.vcpus)
+		reset_keys(json);
 	json_end(json);
 }
 
@@ -65,11 +72,13 @@ static void snp_keys(struct json *json, const struct vmm_config *config)
 		json_string(json, NULL, "boot.device-tree");
 		json_string(json, NULL, "machine.memory");
 		json_string(json, NULL, "snp.cbit");
-		platform_keys(json);
+		platform_keys(json, CC_SNP);
 	} else {
 		json_string(json, NULL, "machine.vcpus");
 	}
-	json_string(json, NULL, "snp.vcpu-type");
+	/* the first one starts in the kernel where there is no firmware */
+	if (config->boot.firmware || config->machine.vcpus > 1)
+		reset_keys(json);
 	json_string(json, NULL, "snp.guest-features");
 	json_end(json);
 }
@@ -91,7 +100,7 @@ static void hob_keys(struct json *json, bool payload)
 	json_string(json, NULL, "boot.firmware");
 	json_string(json, NULL, "machine.memory");
 	if (payload)
-		platform_keys(json);
+		platform_keys(json, CC_TDX);
 }
 
 /* OVMF hashes the list without its last element, td-shim with it. */
@@ -121,7 +130,7 @@ static void rtmr_input(struct json *json, unsigned int index, const char *what, 
 	if (key)
 		json_string(json, NULL, key);
 	else
-		platform_keys(json);
+		platform_keys(json, CC_TDX);
 	json_end(json);
 	json_end(json);
 }

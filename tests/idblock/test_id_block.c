@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Keys, signatures and layout of minivmm-id-block, against vectors that other tools agree on. */
+#include "snp-vectors.h"
 #include "vmm/base/bytes.h"
 #include "vmm/id_block/id_block.h"
 
@@ -14,34 +15,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Keys of the vector below; everybody has them: never use them. */
-static const char id_pem[] = "-----BEGIN EC PRIVATE KEY-----\n"
-			     "MIGkAgEBBDBXSo5oeSNHZEpqq42YbCXZmNdFNjaVz2eSy9G3kxzE13Z/4rTNU8Vj\n"
-			     "89avRle0I7mgBwYFK4EEACKhZANiAASTtm9+1cLfnJmASmc3B+FKo3CEgBpc0aby\n"
-			     "TDjQX80wPlP3UCxA+qZr8eIKInsFHaTQkvv0DdBJLfSaQ3HQlBNNKWcTGyqjrhdN\n"
-			     "HVpDYcA0s3OP7B3mxuE+sc1f0xu9bPs=\n"
-			     "-----END EC PRIVATE KEY-----\n";
-static const char author_pem[] =
-	"-----BEGIN EC PRIVATE KEY-----\n"
-	"MIGkAgEBBDC4U9SLeMzfc+pW12Fca8lHbjXjL082RM0pwIf+MvX7a8se7dyP22np\n"
-	"Saom+86mJ8qgBwYFK4EEACKhZANiAAT9ciDFne1AfB+zTpc+g6QJFW8XzfhUSL9O\n"
-	"dgjzLg0Xo74WQjBMckd7z5Rdzao6CYDUM9lHYD4Qgsn0otDdoMRZPI7OX3W6Isrk\n"
-	"UoCBPapVWQJ5h4J3UzthrgQgFluJ4R4=\n"
-	"-----END EC PRIVATE KEY-----\n";
+/* A value of the vector; its keys everybody has: never use them. */
+static const char *si1(const char *name)
+{
+	const struct vector *blocks = vector_get(snp_vectors, "id_blocks");
 
-static const char id_key_digest[] = "8b2ea57ec0c07b1cd001f816bc56fe2f9337a8b2cae47b33a3382480b6aae"
-				    "12e2f254d3d8d4d24dd6babd703def6e956";
-static const char author_key_digest[] = "83d200ee21e7060d7b8f1d917ecac62429e9e604d9ca0b2ecd6c926ace"
-					"e7eed1b24e667f2cbf503b8a40757c4a59bf3c";
-static const char launch_digest[] = "b8a78fa4af59a96271884a9cb5ef5ada95b3c8eeadec6bd2ad13eff5e3797"
-				    "cf83b4cd500feb0fe406f280cd554c13751";
-static const char block_sha384[] = "84461811d5a919c56b024ef49d0d6174d354cd4d06dca5fd733495614234bc"
-				   "81072307c30b958c79a542434c0f08b6f4";
-static const char block_base64[] =
-	"uKePpK9ZqWJxiEqcte9a2pWzyO6t7GvSrRPv9eN5fPg7TNUA/rD+QG8oDNVUwTdRZmFtAAAAAAAAAAAAAAAAAGltZwAA"
-	"AAAAAAAAAAAAAAABAAAAAQAAAAAAAwAAAAAA";
-static const char auth_sha256[] =
-	"5654251d2ad5c02f4fa79179ae4b3695db5d87cec0f8fdd3362b430befeef885";
+	vector_require(blocks->n == 1 && strcmp(vector_text(blocks->child, "id"), "si1") == 0,
+		       "there are other ID blocks than si1");
+	return vector_text(blocks->child, name);
+}
+
+#define id_pem	   si1("id_key_pem_test_only")
+#define author_pem si1("author_key_pem_test_only")
 
 static char dir[] = "/tmp/id-block.XXXXXX";
 static char path[64];
@@ -84,34 +69,31 @@ static struct id_key *key_of(const char *pem)
 	return k;
 }
 
-static void assert_hex(const uint8_t *bytes, const char *hex)
-{
-	for (size_t i = 0; i < strlen(hex) / 2; i++) {
-		unsigned int byte;
-
-		ck_assert_int_eq(sscanf(hex + 2 * i, "%2x", &byte), 1);
-		ck_assert_msg(bytes[i] == byte, "byte %zu is %02x instead of %02x", i, bytes[i],
-			      byte);
-	}
-}
-
+/* Everything in it is of the vector. */
 static void make_block(uint8_t out[SNP_ID_BLOCK_SIZE])
 {
+	const struct vector *v = vector_get(snp_vectors, "id_blocks")->child;
 	struct snp_id_block block = {
-		.family_id = "fam",
-		.image_id = "img",
-		.version = SNP_ID_BLOCK_VERSION,
-		.guest_svn = 1,
-		.policy = 0x30000,
+		.version = (uint32_t)vector_number(v, "version"),
+		.guest_svn = (uint32_t)vector_number(v, "guest_svn"),
+		.policy = vector_number(v, "policy"),
 	};
 
-	for (size_t i = 0; i < sizeof(block.launch_digest); i++) {
-		unsigned int byte;
-
-		ck_assert_int_eq(sscanf(launch_digest + 2 * i, "%2x", &byte), 1);
-		block.launch_digest[i] = (uint8_t)byte;
-	}
+	vector_bytes(si1("launch_digest"), block.launch_digest, sizeof(block.launch_digest));
+	vector_bytes(si1("family_id"), block.family_id, sizeof(block.family_id));
+	vector_bytes(si1("image_id"), block.image_id, sizeof(block.image_id));
 	snp_id_block_encode(&block, out);
+}
+
+static void assert_base64(const char *expected, const uint8_t *bytes, size_t len)
+{
+	char *text = malloc(BASE64_ENCODE_RAW_LENGTH(len) + 1);
+
+	ck_assert_ptr_nonnull(text);
+	base64_encode_raw(text, len, bytes);
+	text[BASE64_ENCODE_RAW_LENGTH(len)] = '\0';
+	ck_assert_str_eq(text, expected);
+	free(text);
 }
 
 START_TEST(key_digests_are_those_of_the_vector)
@@ -121,29 +103,27 @@ START_TEST(key_digests_are_those_of_the_vector)
 
 	key = key_of(id_pem);
 	id_public_key_digest(key, digest);
-	assert_hex(digest, id_key_digest);
+	vector_assert(si1("id_key_digest"), digest, sizeof(digest), "ID key");
 	author = key_of(author_pem);
 	id_public_key_digest(author, digest);
-	assert_hex(digest, author_key_digest);
+	vector_assert(si1("author_key_digest"), digest, sizeof(digest), "author key");
 	id_key_free(author);
 }
 END_TEST
 
 START_TEST(the_block_is_that_of_the_vector)
 {
-	char text[BASE64_ENCODE_RAW_LENGTH(SNP_ID_BLOCK_SIZE)];
 	uint8_t block[SNP_ID_BLOCK_SIZE];
 	uint8_t digest[SHA384_LEN];
 	struct sha384_ctx sha;
 
 	make_block(block);
-	base64_encode_raw(text, sizeof(block), block);
-	ck_assert_uint_eq(sizeof(text), strlen(block_base64));
-	ck_assert_mem_eq(text, block_base64, sizeof(text));
+	vector_assert(si1("id_block_hex"), block, sizeof(block), "ID block");
+	assert_base64(si1("id_block_base64"), block, sizeof(block));
 	sha384_init(&sha);
 	sha384_update(&sha, sizeof(block), block);
 	sha384_digest(&sha, sizeof(digest), digest);
-	assert_hex(digest, block_sha384);
+	vector_assert(si1("id_block_sha384"), digest, sizeof(digest), "ID block");
 }
 END_TEST
 
@@ -164,8 +144,9 @@ START_TEST(id_auth_is_that_of_the_vector_byte_for_byte)
 	sha256_init(&sha);
 	sha256_update(&sha, sizeof(auth), auth);
 	sha256_digest(&sha, sizeof(digest), digest);
-	assert_hex(digest, auth_sha256);
-	ck_assert(snp_id_auth_has_author(auth));
+	vector_assert(si1("id_auth_sha256_rfc6979_signatures"), digest, sizeof(digest), "ID auth");
+	assert_base64(si1("id_auth_base64"), auth, sizeof(auth));
+	ck_assert_int_eq(snp_id_auth_has_author(auth), atoi(si1("auth_key_en")));
 }
 END_TEST
 

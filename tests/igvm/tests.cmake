@@ -18,6 +18,7 @@ add_custom_command(OUTPUT ${made} ${igvm_files}/expected.json VERBATIM
 add_custom_target(igvm-files ALL DEPENDS ${made})
 add_dependencies(test_igvm igvm-files)
 add_dependencies(test_igvm_refused igvm-files)
+add_dependencies(test_report_depends igvm-files)
 add_dependencies(test_igvm_machine igvm-files)
 
 if(TARGET minivmm)
