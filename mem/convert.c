@@ -13,11 +13,14 @@
 #include <linux/kvm_para.h>
 #include <time.h>
 
-/* Attempts at one range, and the wait between two: doubled each time up to the longest. About one
- * second in all; then somebody holds the page for good. */
-#define ATTEMPTS     60
+/* How long a conversion may wait altogether: then somebody holds a page for good. The wait between
+ * two attempts doubles each time up to the longest. */
+#define PATIENCE_US  1000000U
 #define PAUSE_MIN_US 100U
 #define PAUSE_MAX_US 20000U
+
+/* Attempts to give a copy back, a fifth of a second at most: devices wait meanwhile. */
+#define DISCARDS 10
 
 /* A run of pages of one region, all in the same state. */
 struct run {
@@ -61,24 +64,22 @@ static int convert_split(struct guest_mem *mem, const struct run *run, bool to_p
 	return kvm_vm_set_attributes(mem->vm, &arg, err);
 }
 
-/* Gives the memory of a run in one of the region's files back to the host. */
+/* Gives the memory of a run in one of the region's files back to the host. The region's lock is held
+ * for writing: nobody may use the copy again before it is gone. */
 static int discard(struct guest_mem *mem, const struct run *run, int fd, struct vmm_error *err)
 {
 	const struct sys *sys = mem->sys;
-	unsigned int attempt = 0;
-	int ret;
+	int ret = -EINTR;
 
-	for (;;) {
-		ret = sys->ops->fallocate(sys->ctx, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-					  run->offset, run->len);
-		if (ret != -EINTR && (ret != -EAGAIN || ++attempt == ATTEMPTS))
-			break;
+	for (unsigned int i = 0; i < DISCARDS && (ret == -EINTR || ret == -EAGAIN); i++) {
 		if (ret == -EAGAIN)
 			mem->pause(PAUSE_MAX_US);
+		ret = sys->ops->fallocate(sys->ctx, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					  run->offset, run->len);
 	}
-	/* The conversion itself is done. EAGAIN would have the caller try that again, which finds
-	 * nothing left to do and forgets this copy. */
-	if (ret == -EAGAIN)
+	/* The conversion itself is done. With these the caller would try that again, find nothing
+	 * left to do, and forget this copy. */
+	if (ret == -EAGAIN || ret == -EINTR)
 		ret = -EBUSY;
 	if (ret < 0)
 		return vmm_error_errno(err, ret, "unable to discard the unused copy in the %s",
@@ -112,7 +113,7 @@ static int convert_run(struct guest_mem *mem, const struct run *run, bool to_pri
 }
 
 /* Waits until no device has pages of the region in its hands, but not for ever: a vCPU that stands
- * here cannot be stopped. */
+ * here cannot be stopped. -ETIMEDOUT after PAUSE_MAX_US, with a sentence whose code is EAGAIN. */
 static int lock_for_conversion(struct mem_state *state, struct vmm_error *err)
 {
 	const char *holder;
@@ -127,8 +128,9 @@ static int lock_for_conversion(struct mem_state *state, struct vmm_error *err)
 	if (pthread_rwlock_clockwrlock(&state->lock, CLOCK_MONOTONIC, &end) == 0)
 		return 0;
 	holder = atomic_load(&state->holder);
-	return vmm_error_set(err, -EAGAIN, "%s holds memory there for a request that does not end",
-			     holder ? holder : "a device of this VM");
+	vmm_error_set(err, -EAGAIN, "%s holds memory there for a request that does not end",
+		      holder ? holder : "a device of this VM");
+	return -ETIMEDOUT;
 }
 
 /*
@@ -177,28 +179,49 @@ static int failed(const struct run *run, bool to_private, int code, uint64_t bus
 	return code;
 }
 
+/* What is left of PATIENCE_US, and the next pause. */
+struct patience {
+	unsigned int left_us;
+	unsigned int pause_us;
+};
+
+/* Before another attempt; false when there was enough of them. `waited`: PAUSE_MAX_US have passed. */
+static bool wait_again(struct guest_mem *mem, struct patience *p, bool waited)
+{
+	unsigned int us = waited ? PAUSE_MAX_US : p->pause_us;
+
+	if (p->left_us < us)
+		return false;
+	p->left_us -= us;
+	mem->stats.retries++;
+	if (waited)
+		return true;
+	mem->pause(us);
+	p->pause_us = us * 2 < PAUSE_MAX_US ? us * 2 : PAUSE_MAX_US;
+	return true;
+}
+
 /* [offset, end) of one region. The lock is free between two attempts, so that whoever is in the way
  * can come to an end. */
 static int convert_region(struct guest_mem *mem, const struct mem_region *r, uint64_t offset,
-			  uint64_t end, bool to_private, struct vmm_error *err)
+			  uint64_t end, bool to_private, struct patience *patience,
+			  struct vmm_error *err)
 {
 	struct run run = {.region = r, .offset = offset};
-	unsigned int attempt = 0, wait = PAUSE_MIN_US;
 
 	while (run.offset < end) {
 		uint64_t busy = UINT64_MAX;
 		int ret = convert_next(mem, &run, end, to_private, &busy, err);
+		bool waited = ret == -ETIMEDOUT;
 
 		if (ret >= 0) {
-			attempt = 0;
-			wait = PAUSE_MIN_US;
+			patience->pause_us = PAUSE_MIN_US;
 			continue;
 		}
-		if ((ret != -EAGAIN && ret != -EINTR) || ++attempt == ATTEMPTS)
+		if (waited)
+			ret = -EAGAIN;
+		if ((ret != -EAGAIN && ret != -EINTR) || !wait_again(mem, patience, waited))
 			return failed(&run, to_private, ret, busy, err);
-		mem->stats.retries++;
-		mem->pause(wait);
-		wait = wait * 2 < PAUSE_MAX_US ? wait * 2 : PAUSE_MAX_US;
 	}
 	return 0;
 }
@@ -240,6 +263,7 @@ static int all_ram(const struct guest_mem *mem, uint64_t gpa, uint64_t end, stru
 static int convert_range(struct guest_mem *mem, uint64_t gpa, uint64_t end, bool to_private,
 			 struct vmm_error *err)
 {
+	struct patience patience = {PATIENCE_US, PAUSE_MIN_US};
 	uint64_t next;
 
 	for (; gpa < end; gpa = next) {
@@ -247,7 +271,8 @@ static int convert_range(struct guest_mem *mem, uint64_t gpa, uint64_t end, bool
 		int ret = 0;
 
 		if (r)
-			ret = convert_region(mem, r, gpa - r->gpa, next - r->gpa, to_private, err);
+			ret = convert_region(mem, r, gpa - r->gpa, next - r->gpa, to_private,
+					     &patience, err);
 		if (ret < 0)
 			return ret;
 	}

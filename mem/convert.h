@@ -18,8 +18,10 @@ struct load_item;
  * Exactly the pages that are in the other state are converted, in the largest ranges there are; so
  * a call over all of RAM leaves alone what has been populated.
  *
- * When the kernel says that a page is in use (EAGAIN) it is asked again, for about a second; the
- * error then names the range and the page. On any failure the pages that were converted stay so,
+ * When the kernel says that a page is in use (EAGAIN), or a device has pages of the region in its
+ * hands, it is tried again: all waiting of a call takes about a second at most, however many ranges
+ * there are, and another fifth for each copy that the kernel does not take back (MEM_MODE_SPLIT).
+ * The error then names the range and the page. On any failure the pages that were converted stay so,
  * and the others stay as they were; the record is true to both, and calling again is safe.
  *
  *	-EINVAL  not whole pages	-EFAULT  not all RAM	-ENOTSUP  MEM_MODE_SHARED

@@ -174,6 +174,9 @@ START_TEST(a_conversion_does_not_wait_for_ever)
 	pthread_join(c.thread, NULL);
 	ck_assert_int_eq(c.result, -EAGAIN);
 	ck_assert_ptr_nonnull(strstr(c.err.text, "disk 0 holds memory there for a request"));
+	/* a second of waiting for the lock, and no pauses beside that */
+	ck_assert_uint_eq(mem.stats.retries, 1000000 / 20000);
+	ck_assert_uint_eq(pauses, 0);
 	mem_unpin(&pin);
 	assert_record_is_true();
 	convert(0, PAGE_SIZE, true);

@@ -258,6 +258,28 @@ START_TEST(discarding_is_repeated_by_itself)
 }
 END_TEST
 
+/* Devices wait for the region meanwhile: a fifth of a second, whatever the kernel says. */
+START_TEST(discarding_is_not_repeated_for_ever)
+{
+	static const int codes[] = {EINTR, EAGAIN};
+	unsigned long calls;
+
+	for (size_t i = 0; i < 2; i++) {
+		teardown();
+		setup();
+		start(_i);
+		add(0, PAGES(16));
+		mem_seal(&mem);
+		calls = model_count(m, "fallocate");
+		model_answer(m, "fallocate", -codes[i]);
+		ck_assert_int_eq(mem_convert(&mem, 0, PAGES(4), true, &err), -EBUSY);
+		ck_assert_uint_eq(model_count(m, "fallocate"), calls + 10);
+		ck_assert_uint_le(paused_us, 200000);
+		assert_record_is_true();
+	}
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("memory contents");
@@ -280,6 +302,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, a_copy_that_cannot_be_discarded_is_an_error_and_the_record_is_true,
 			    0, FIRST_INPLACE);
 	tcase_add_loop_test(tc, discarding_is_repeated_by_itself, 0, FIRST_INPLACE);
+	tcase_add_loop_test(tc, discarding_is_not_repeated_for_ever, 0, FIRST_INPLACE);
 	suite_add_tcase(s, tc);
 	return s;
 }
