@@ -6,8 +6,10 @@
  *
  * The lock is held for reading by whoever touches shared pages, and for writing by a conversion.
  * Only conversions that this process asks for make a page private (the guest asks for them by
- * exits), so a page that was found shared under the read lock stays shared until the lock is let
- * go: touching it cannot raise SIGBUS, and there is nothing to recover from. Readers go first, so a
+ * exits, and no other process is given the guest_memfd), so a page that was found shared under the
+ * read lock stays shared until the lock is let go: touching it does not raise SIGBUS because the
+ * guest has converted it, and there is nothing to recover from. What can raise it still is a host
+ * that has no memory for the page, or a broken one; see "Architecture" in README.md. Readers go first, so a
  * thread may take the read lock again while it holds it, and may hold those of several regions. A
  * writer holds one lock at a time. A guest that keeps its devices busy all the time can delay its
  * own conversions by that, and nobody else's.

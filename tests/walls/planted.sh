@@ -6,7 +6,7 @@ set -eu
 tests=$(cd "$(dirname "$0")/.." && pwd)
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-mkdir -p "$tree/vmm/base" "$tree/vmm/kvm" "$tree/vmm/cli" "$tree/vmm/dev"
+mkdir -p "$tree/vmm/base" "$tree/vmm/kvm" "$tree/vmm/cli" "$tree/vmm/dev" "$tree/vmm/config"
 mkdir "$tree/mem" "$tree/boot" "$tree/cc"
 failed=0
 
@@ -63,6 +63,18 @@ planted mem/planted.c 'fd = open(path, O_RDONLY);'
 planted mem/planted.c '	munmap (p, 1);'
 planted boot/planted.c 'if (pread(fd, buf, 1, 0) != 1)'
 planted vmm/kvm/planted.c 'fd=ioctl(fd, KVM_CREATE_VM, 0);'
+planted boot/planted.c 'f = fopen(path, "r");'
+planted boot/planted.c 'n = fread(buf, 1, len, f);'
+planted boot/planted.c 'if (stat(path, &st) < 0)'
+planted mem/planted.c 'sys->ops->close(1); fcntl(fd, F_SETFD, 1);'
+planted cc/planted.c 'lib = dlopen("libcrypto.so", 1);'
+planted cc/planted.c 'n = process_vm_readv(pid, &to, 1, &from, 1, 0);'
+planted vmm/planted.c 'lib = dlopen(name, 1);'
+planted vmm/planted.c 'puts("done");'
+planted vmm/planted.c 'if (bad)' '	exit(1);'
+planted vmm/dev/planted.c 'fcntl(fd, F_SETFL, 0);'
+planted vmm/config/planted.c 'f = fopen(path, "r");'
+planted vmm/cli/planted.c 'f = popen("ls", "r");'
 
 harmless boot/planted.c '/* #include "cc/launch.h"' ' * ioctl(3)' ' */ // open(x)'
 harmless mem/planted.c 'ret = sys->ops->mmap(sys->ctx, 1);' 'ops.ioctl(1);' 'file_open(1);'
@@ -73,6 +85,9 @@ harmless vmm/minivmm.h '#include "base/vmm_error.h"'
 harmless vmm/kvm/sys.c 'return ioctl(fd, request, arg) < 0 ? -errno : 0;'
 harmless vmm/planted.c '#include "cc/launch.h"' '#include "boot/boot.h"' 'fd = open(path, 0);'
 harmless vmm/cli/planted.c '#include "vmm/cli/tty.h"' '#include "vmm/base/vmm_error.h"'
+harmless vmm/cli/planted.c 'printf("%d", 1); exit(0);'
+harmless boot/stream.c 'lib = dlopen(name, RTLD_NOW);'
+harmless mem/planted.c 'snprintf(text, 4, "stat(1)"); text_fopen(1); s->stat(2); fd_close(3);'
 
 [ "$failed" -eq 0 ] && echo "every planted breach was seen"
 exit "$failed"
