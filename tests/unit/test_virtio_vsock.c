@@ -251,6 +251,35 @@ START_TEST(a_program_that_has_no_more_to_say_still_listens)
 }
 END_TEST
 
+/* One event for all of it, in every state that a stream's first bytes may come in. */
+START_TEST(an_end_at_once_behind_the_last_bytes_is_told)
+{
+	int listener = host_listen(1000, 5), fd = open_from_guest(listener, 0);
+	struct sockaddr_un addr = address(-1);
+	struct vsock_packet p;
+
+	ck_assert_int_eq(send(fd, "last words", 10, 0), 10);
+	shutdown(fd, SHUT_WR);
+	loop_poll(&world.loop, 1000);
+	expect_data((const uint8_t *)"last words", 10);
+	expect_op(VIRTIO_VSOCK_OP_SHUTDOWN, 1000, GUEST_PORT);
+	close(fd);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	ck_assert_int_eq(send(fd, "CONNECT 52\nlast words", 21, 0), 21);
+	shutdown(fd, SHUT_WR);
+	loop_poll(&world.loop, 1000);
+	do
+		ck_assert(receive(&p, NULL));
+	while (p.op != VIRTIO_VSOCK_OP_REQUEST);
+	send_op(VIRTIO_VSOCK_OP_RESPONSE, p.src_port, 52);
+	expect_data((const uint8_t *)"last words", 10);
+	expect_op(VIRTIO_VSOCK_OP_SHUTDOWN, p.src_port, 52);
+	close(fd);
+	close(listener);
+}
+END_TEST
+
 START_TEST(a_guest_that_reads_no_more_fails_the_writes_of_the_host)
 {
 	int listener = host_listen(1000, 5), fd = open_from_guest(listener, 0);
@@ -382,6 +411,7 @@ int main(void)
 	tcase_add_test(tc, the_guest_gets_what_it_has_room_for);
 	tcase_add_test(tc, each_side_ends_its_stream_by_itself);
 	tcase_add_test(tc, a_program_that_has_no_more_to_say_still_listens);
+	tcase_add_test(tc, an_end_at_once_behind_the_last_bytes_is_told);
 	tcase_add_test(tc, a_guest_that_reads_no_more_fails_the_writes_of_the_host);
 	tcase_add_test(tc, a_program_that_goes_away_leaves_its_bytes);
 	tcase_add_test(tc, a_program_that_drops_what_it_was_sent_resets_the_connection);

@@ -263,13 +263,17 @@ void vsock_take_credit(struct vsock_conn *c, const struct vsock_packet *p)
 	c->asked = false;
 }
 
-size_t vsock_read(struct vsock_conn *c, struct iovec *iov, unsigned int n)
+size_t vsock_read(struct vsock_conn *c, struct iovec *iov, unsigned int n, size_t room)
 {
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = n};
 	ssize_t ret = recvmsg(c->source.fd, &msg, MSG_DONTWAIT);
 
-	if (ret > 0)
+	if (ret > 0) {
+		/* that was all there is, and the loop tells when there is more */
+		if ((size_t)ret < room && !c->ending)
+			c->readable = false;
 		return (size_t)ret;
+	}
 	if (ret == 0) {
 		c->host_shut |= VIRTIO_VSOCK_SHUTDOWN_SEND;
 		c->wants |= VSOCK_WANT_SHUTDOWN;

@@ -10,8 +10,8 @@
  *
  * What is bounded, and how: a guest has at most max_conns connections, each with one descriptor and
  * a share of VSOCK_BUFFERS of memory for bytes that a program of the host does not take yet.
- *Refusals that have no connection to be stored in wait in a ring; while it is full no packet is
- *taken from the guest. One wake-up does VSOCK_TURN units of work.
+ * Refusals that have no connection to be stored in wait in a ring; while it is full no packet is
+ * taken from the guest. One wake-up does VSOCK_TURN units of work.
  */
 #ifndef VMM_VIRTIO_VSOCK_INTERNAL_H
 #define VMM_VIRTIO_VSOCK_INTERNAL_H
@@ -27,8 +27,8 @@
 #define VSOCK_TX 1
 
 #define VSOCK_HEADER	44	/* bytes; section 5.10.6 */
-#define VSOCK_READ	KIB(64) /* the most that one connection sends before it is another's turn */
-#define VSOCK_BATCH	16	/* receive buffers filled by one read */
+#define VSOCK_READ	KIB(80) /* the most that one connection sends before it is another's turn */
+#define VSOCK_BATCH	20	/* receive buffers filled by one read: those of Linux take 4 KiB */
 #define VSOCK_TURN	256	/* a packet is one unit of work, and so are 4 KiB of data */
 #define VSOCK_BUFFERS	MIB(64) /* of all connections */
 #define VSOCK_ALLOC	KIB(256) /* of one connection at most, and at least: */
@@ -80,6 +80,7 @@ struct vsock_conn {
 
 	/* from host to guest; counters wrap */
 	bool readable;	      /* until the socket says that it has nothing */
+	bool ending;	      /* there is an end of the stream, or an error, to be read */
 	uint8_t host_shut;    /* VIRTIO_VSOCK_SHUTDOWN_*: what the host does no more */
 	bool asked;	      /* for credit, since the guest's last packet */
 	uint32_t sent;	      /* bytes */
@@ -177,8 +178,9 @@ void vsock_take_credit(struct vsock_conn *c, const struct vsock_packet *p);
 void vsock_take_data(struct vsock_conn *c, const struct virtq_chain *chain, uint32_t len);
 void vsock_take_shutdown(struct vsock_conn *c, uint32_t flags);
 
-/* Reads from the host into `n` buffers: the number of bytes, 0 when there is nothing to send. */
-size_t vsock_read(struct vsock_conn *c, struct iovec *iov, unsigned int n);
+/* Reads from the host into `n` buffers of `room` bytes together: the number of bytes, 0 when there is
+ * nothing to send. */
+size_t vsock_read(struct vsock_conn *c, struct iovec *iov, unsigned int n, size_t room);
 
 /* --- vsock_begin.c ---------------------------------------------------------------------------- */
 

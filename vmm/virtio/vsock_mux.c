@@ -129,6 +129,8 @@ static void conn_ready(struct loop_source *source, uint32_t events)
 		(struct vsock_conn *)((char *)source - offsetof(struct vsock_conn, source));
 	struct vsock *v = c->v;
 
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		c->ending = true;
 	if (c->state == VSOCK_GREETING)
 		vsock_greet(c);
 	else

@@ -157,14 +157,14 @@ static size_t add_room(struct vsock *v, const struct virtq_chain *chain, size_t 
 }
 
 /* Sends n bytes that were read into `chain[0]` and those behind it; gives back the rest of the
- * `nchains`. */
-static void put_data(struct vsock_conn *c, unsigned int nchains, size_t n)
+ * `nchains`. Returns how many have bytes. */
+static unsigned int put_data(struct vsock_conn *c, unsigned int nchains, size_t n)
 {
 	struct vsock *v = c->v;
-	unsigned int i;
+	unsigned int used;
 
-	for (i = 0; i < nchains && n > 0; i++) {
-		size_t len = v->chains[i].write_len - VSOCK_HEADER;
+	for (used = 0; used < nchains && n > 0; used++) {
+		size_t len = v->chains[used].write_len - VSOCK_HEADER;
 		struct vsock_packet p;
 
 		if (len > n)
@@ -173,10 +173,21 @@ static void put_data(struct vsock_conn *c, unsigned int nchains, size_t n)
 		start_packet(c, VIRTIO_VSOCK_OP_RW, &p);
 		p.len = (uint32_t)len;
 		c->sent += p.len;
-		put(v, &v->chains[i], &p);
+		put(v, &v->chains[used], &p);
 	}
-	while (nchains > i)
+	while (nchains > used)
 		unpop(v, &v->chains[--nchains]);
+	return used;
+}
+
+/* How many buffers to prepare for the next read after one that filled `used` of them, all that there
+ * were if it was `full`: more for a connection that sends much. What is left of a large piece is no
+ * sign of the next one being small, so the number goes down by steps. */
+static unsigned int next_batch(unsigned int batch, unsigned int used, bool full)
+{
+	if (full)
+		return used * 2 < VSOCK_BATCH ? used * 2 : VSOCK_BATCH;
+	return used > 0 && batch > used * 2 ? batch - batch / 4 : batch;
 }
 
 /* The first chain is taken already. Returns the units of work, or a negative errno. */
@@ -190,8 +201,7 @@ static int send_data(struct vsock_conn *c)
 	if (limit > VSOCK_READ)
 		limit = VSOCK_READ;
 	room = add_room(v, &v->chains[0], limit, &niov);
-	/* as many buffers as the last read filled, and again as many: a connection that sends
-	 * little does not pay for the search of more */
+	/* a connection that sends little does not pay for the search of many buffers */
 	while (nchains < c->batch && room < limit && niov <= VIRTQ_MAX_CHAIN) {
 		ret = pop(v, &v->chains[nchains]);
 		if (ret <= 0)
@@ -203,9 +213,8 @@ static int send_data(struct vsock_conn *c)
 			unpop(v, &v->chains[--nchains]);
 		return ret;
 	}
-	n = vsock_read(c, v->iov, niov);
-	c->batch = n < room ? 1 : nchains * 2 < VSOCK_BATCH ? nchains * 2 : VSOCK_BATCH;
-	put_data(c, nchains, n);
+	n = vsock_read(c, v->iov, niov, room);
+	c->batch = next_batch(c->batch, put_data(c, nchains, n), n == room);
 	virtq_publish(queue(v)); /* the guest can begin with it */
 	vsock_schedule(c);
 	return (int)(1 + n / KIB(4));
