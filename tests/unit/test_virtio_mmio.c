@@ -197,7 +197,7 @@ START_TEST(a_queue_keeps_its_place_while_the_device_is_active)
 	driver_start(&d, 0, 8);
 	before = probe.virtio.queue[1];
 	ck_assert(before.ready);
-	ck_assert_uint_eq(before.desc, d.queue[1].desc);
+	ck_assert_uint_eq(before.desc.gpa, d.queue[1].desc);
 	ck_assert_uint_eq(before.size, 8);
 	driver_write(&d, VIRTIO_MMIO_QUEUE_SEL, 1);
 	ck_assert_uint_eq(driver_read(&d, VIRTIO_MMIO_QUEUE_READY), 1);

@@ -454,7 +454,7 @@ START_TEST(queues_outside_of_ram_are_refused)
 			driver_store16(&d, q->avail + 2, 1);
 		} else if (i % 3 == 2) {
 			q->desc = driver_alloc(&d, 256);
-			driver_chain(&d, mirror.virtio.queue[0].desc, 16, 0, &buf, 1);
+			driver_chain(&d, mirror.virtio.queue[0].desc.gpa, 16, 0, &buf, 1);
 			driver_store16(&d, q->avail + 2, 3); /* the same one each time */
 		} else if (bad[i / 3] < WORLD_RAM) {
 			driver_store16(&d, q->avail + 2, 16);

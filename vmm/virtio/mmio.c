@@ -65,6 +65,8 @@ static void activate(void *arg)
 	}
 	dev->active = true;
 	dev->features = dev->driver_features;
+	for (unsigned int i = 0; i < dev->nqueues; i++)
+		virtq_start(&dev->queue[i]);
 	atomic_fetch_or(&dev->status, VIRTIO_CONFIG_S_DRIVER_OK);
 	pthread_mutex_unlock(&dev->lock);
 
@@ -178,22 +180,22 @@ static void write_queue(struct virtio_device *dev, uint64_t offset, uint32_t val
 		q->size = value <= UINT16_MAX ? (uint16_t)value : 0;
 		break;
 	case VIRTIO_MMIO_QUEUE_DESC_LOW:
-		set_low(&q->desc, value);
+		set_low(&q->desc.gpa, value);
 		break;
 	case VIRTIO_MMIO_QUEUE_DESC_HIGH:
-		set_high(&q->desc, value);
+		set_high(&q->desc.gpa, value);
 		break;
 	case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
-		set_low(&q->avail, value);
+		set_low(&q->avail.gpa, value);
 		break;
 	case VIRTIO_MMIO_QUEUE_AVAIL_HIGH:
-		set_high(&q->avail, value);
+		set_high(&q->avail.gpa, value);
 		break;
 	case VIRTIO_MMIO_QUEUE_USED_LOW:
-		set_low(&q->used, value);
+		set_low(&q->used.gpa, value);
 		break;
 	case VIRTIO_MMIO_QUEUE_USED_HIGH:
-		set_high(&q->used, value);
+		set_high(&q->used.gpa, value);
 		break;
 	}
 }

@@ -157,9 +157,9 @@ static int set_memory(const struct net_port *port)
 static int find_areas(const struct virtq *q, struct vhost_vring_addr *address)
 {
 	const struct guest_mem *mem = q->dev->host->mem;
-	void *desc = mem_ptr(mem, q->desc, 16u * q->size);
-	void *avail = mem_ptr(mem, q->avail, 6 + 2u * q->size);
-	void *used = mem_ptr(mem, q->used, 6 + 8u * q->size);
+	void *desc = mem_ptr(mem, q->desc.gpa, 16u * q->size);
+	void *avail = mem_ptr(mem, q->avail.gpa, 6 + 2u * q->size);
+	void *used = mem_ptr(mem, q->used.gpa, 6 + 8u * q->size);
 
 	address->desc_user_addr = (uintptr_t)desc;
 	address->avail_user_addr = (uintptr_t)avail;

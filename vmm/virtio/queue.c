@@ -21,34 +21,49 @@
 #define AVAIL_EVENT(size) USED_RING(size)
 #define DESC_BYTES	  16
 
+/* Takes hold of a piece of an area. */
+static int hold(struct virtq *q, const struct virtq_area *area, uint64_t offset, size_t len,
+		struct mem_pin *pin)
+{
+	if (area->at && virtio_may_hold(q->dev)) {
+		*pin = (struct mem_pin){.ptr = area->at + offset};
+		return 0;
+	}
+	if (mem_pin(q->dev->host->mem, area->gpa + offset, len, NULL, pin) == 0)
+		return 0;
+	virtio_broken(q->dev, "queue %u at %#llx is not in shared RAM", q->index,
+		      (unsigned long long)(area->gpa + offset));
+	return -EPROTO;
+}
+
+static void let_go(struct mem_pin *pin)
+{
+	if (pin->state)
+		mem_unpin(pin);
+}
+
 /* Two bytes of a ring, which is aligned, in one access: the driver writes them meanwhile. */
-static int load16(struct virtq *q, uint64_t gpa, uint16_t *value)
+static int load16(struct virtq *q, const struct virtq_area *area, uint64_t offset, uint16_t *value)
 {
 	struct mem_pin pin;
-	int ret = mem_pin(q->dev->host->mem, gpa, sizeof(*value), NULL, &pin);
+	int ret = hold(q, area, offset, sizeof(*value), &pin);
 
-	if (ret < 0) {
-		virtio_broken(q->dev, "queue %u at %#llx is not in shared RAM", q->index,
-			      (unsigned long long)gpa);
-		return -EPROTO;
-	}
+	if (ret < 0)
+		return ret;
 	*value = __atomic_load_n((uint16_t *)pin.ptr, __ATOMIC_ACQUIRE);
-	mem_unpin(&pin);
+	let_go(&pin);
 	return 0;
 }
 
-static int store16(struct virtq *q, uint64_t gpa, uint16_t value)
+static int store16(struct virtq *q, const struct virtq_area *area, uint64_t offset, uint16_t value)
 {
 	struct mem_pin pin;
-	int ret = mem_pin(q->dev->host->mem, gpa, sizeof(value), NULL, &pin);
+	int ret = hold(q, area, offset, sizeof(value), &pin);
 
-	if (ret < 0) {
-		virtio_broken(q->dev, "queue %u at %#llx is not in shared RAM", q->index,
-			      (unsigned long long)gpa);
-		return -EPROTO;
-	}
+	if (ret < 0)
+		return ret;
 	__atomic_store_n((uint16_t *)pin.ptr, value, __ATOMIC_RELEASE);
-	mem_unpin(&pin);
+	let_go(&pin);
 	return 0;
 }
 
@@ -63,7 +78,7 @@ struct desc {
 
 /* The table a chain is in at the moment: the queue's own or an indirect one. */
 struct table {
-	uint64_t gpa;
+	struct virtq_area area;
 	uint32_t n; /* descriptors */
 	bool indirect;
 };
@@ -76,14 +91,20 @@ static int broken(struct virtq *q, const char *what)
 
 static int read_desc(struct virtq *q, const struct table *table, uint16_t index, struct desc *desc)
 {
+	const uint64_t offset = (uint64_t)index * DESC_BYTES;
 	uint8_t raw[DESC_BYTES];
-	uint64_t gpa;
+	struct mem_pin pin;
+	int ret;
 
 	if (index >= table->n)
 		return broken(q, "a descriptor's index is beyond the table");
-	if (__builtin_add_overflow(table->gpa, (uint64_t)index * DESC_BYTES, &gpa) ||
-	    mem_read(q->dev->host->mem, gpa, raw, sizeof(raw)) < 0)
-		return broken(q, "a descriptor table is not in shared RAM");
+	if (table->area.gpa > UINT64_MAX - offset)
+		return broken(q, "a descriptor table is beyond all memory");
+	ret = hold(q, &table->area, offset, sizeof(raw), &pin);
+	if (ret < 0)
+		return ret;
+	memcpy(raw, pin.ptr, sizeof(raw));
+	let_go(&pin);
 	*desc = (struct desc){
 		.gpa = get_le64(raw),
 		.len = get_le32(raw + 8),
@@ -128,7 +149,7 @@ static int enter_indirect(struct virtq *q, const struct desc *desc, struct table
 		return broken(q, "an indirect descriptor inside of a table or of a chain");
 	if (desc->len == 0 || desc->len % DESC_BYTES != 0)
 		return broken(q, "an indirect table of an odd size");
-	*table = (struct table){desc->gpa, desc->len / DESC_BYTES, true};
+	*table = (struct table){{desc->gpa, NULL}, desc->len / DESC_BYTES, true};
 	return 0;
 }
 
@@ -166,14 +187,14 @@ int virtq_pop(struct virtq *q, struct virtq_chain *chain)
 
 	if (!q->ready || !virtio_runs(q->dev))
 		return 0;
-	ret = load16(q, q->avail + AVAIL_INDEX, &available);
+	ret = load16(q, &q->avail, AVAIL_INDEX, &available);
 	if (ret < 0)
 		return ret;
 	if (available == q->next_avail)
 		return 0;
 	if ((uint16_t)(available - q->next_avail) > q->size)
 		return broken(q, "more chains are available than there are descriptors");
-	ret = load16(q, q->avail + AVAIL_RING(q->next_avail % q->size), &head);
+	ret = load16(q, &q->avail, AVAIL_RING(q->next_avail % q->size), &head);
 	if (ret < 0)
 		return ret;
 
@@ -193,7 +214,7 @@ int virtq_pop(struct virtq *q, struct virtq_chain *chain)
 void virtq_drop(struct virtq_chain *chain)
 {
 	for (unsigned int i = 0; i < chain->nread + chain->nwrite; i++)
-		mem_unpin(&chain->pin[i]);
+		let_go(&chain->pin[i]);
 	chain->nread = chain->nwrite = 0;
 	chain->read_len = chain->write_len = 0;
 }
@@ -213,17 +234,14 @@ void virtq_put(struct virtq *q, struct virtq_chain *chain, uint32_t written)
 
 void virtq_put_head(struct virtq *q, uint16_t head, uint32_t written)
 {
-	uint8_t element[8];
+	struct mem_pin pin;
 
-	if (!q->ready || !virtio_runs(q->dev))
+	if (!q->ready || !virtio_runs(q->dev) ||
+	    hold(q, &q->used, USED_RING(q->next_used % q->size), 8, &pin) < 0)
 		return;
-	put_le32(element, head);
-	put_le32(element + 4, written);
-	if (mem_write(q->dev->host->mem, q->used + USED_RING(q->next_used % q->size), element,
-		      sizeof(element)) < 0) {
-		broken(q, "the used ring is not in shared RAM");
-		return;
-	}
+	put_le32(pin.ptr, head);
+	put_le32((uint8_t *)pin.ptr + 4, written);
+	let_go(&pin);
 	q->next_used++;
 }
 
@@ -233,11 +251,11 @@ static bool wants_interrupt(struct virtq *q, uint16_t before)
 	uint16_t word = 0;
 
 	if (virtio_has(q->dev, VIRTIO_RING_F_EVENT_IDX)) {
-		if (load16(q, q->avail + USED_EVENT(q->size), &word) < 0)
+		if (load16(q, &q->avail, USED_EVENT(q->size), &word) < 0)
 			return false;
 		return (uint16_t)(q->published - word - 1) < (uint16_t)(q->published - before);
 	}
-	if (load16(q, q->avail + AVAIL_FLAGS, &word) < 0)
+	if (load16(q, &q->avail, AVAIL_FLAGS, &word) < 0)
 		return false;
 	return !(word & VRING_AVAIL_F_NO_INTERRUPT);
 }
@@ -248,7 +266,7 @@ void virtq_publish(struct virtq *q)
 
 	if (before == q->next_used || !virtio_runs(q->dev))
 		return;
-	if (store16(q, q->used + USED_INDEX, q->next_used) < 0)
+	if (store16(q, &q->used, USED_INDEX, q->next_used) < 0)
 		return;
 	q->published = q->next_used;
 	/* first show, then read the wish: the driver does it the other way round */
@@ -265,10 +283,10 @@ bool virtq_rearm(struct virtq *q)
 		return false;
 	/* without event indices every chain is notified, and that is for old drivers only */
 	if (virtio_has(q->dev, VIRTIO_RING_F_EVENT_IDX) &&
-	    store16(q, q->used + AVAIL_EVENT(q->size), q->next_avail) < 0)
+	    store16(q, &q->used, AVAIL_EVENT(q->size), q->next_avail) < 0)
 		return false;
 	atomic_thread_fence(memory_order_seq_cst);
-	if (load16(q, q->avail + AVAIL_INDEX, &available) < 0)
+	if (load16(q, &q->avail, AVAIL_INDEX, &available) < 0)
 		return false;
 	return available != q->next_avail;
 }
@@ -302,14 +320,28 @@ bool virtq_valid(const struct virtq *q)
 {
 	/* alignments: section 2.7, table of the three parts */
 	return q->size > 0 && (q->size & (q->size - 1)) == 0 && q->size <= q->dev->queue_max &&
-	       is_aligned(q->desc, 16) && is_aligned(q->avail, 2) && is_aligned(q->used, 4) &&
-	       q->avail <= UINT64_MAX - 8 * VIRTQ_MAX_SIZE &&
-	       q->used <= UINT64_MAX - 16 * VIRTQ_MAX_SIZE;
+	       is_aligned(q->desc.gpa, 16) && is_aligned(q->avail.gpa, 2) &&
+	       is_aligned(q->used.gpa, 4) && q->avail.gpa <= UINT64_MAX - 8 * VIRTQ_MAX_SIZE &&
+	       q->used.gpa <= UINT64_MAX - 16 * VIRTQ_MAX_SIZE;
+}
+
+static void find(const struct virtq *q, struct virtq_area *area, uint64_t len)
+{
+	area->at = q->ready && virtio_may_hold(q->dev) ? mem_ptr(q->dev->host->mem, area->gpa, len)
+						       : NULL;
+}
+
+void virtq_start(struct virtq *q)
+{
+	/* with the words behind the rings, which event indices are in */
+	find(q, &q->desc, (uint64_t)q->size * DESC_BYTES);
+	find(q, &q->avail, USED_EVENT(q->size) + 2);
+	find(q, &q->used, AVAIL_EVENT(q->size) + 2);
 }
 
 void virtq_reset(struct virtq *q)
 {
-	q->desc = q->avail = q->used = 0;
+	q->desc = q->avail = q->used = (struct virtq_area){0};
 	q->size = q->dev->queue_max;
 	q->ready = false;
 	q->next_avail = q->next_used = q->published = 0;

@@ -42,13 +42,20 @@
 
 struct virtio_device;
 
+/* One of the three areas that a queue consists of. */
+struct virtq_area {
+	uint64_t gpa;
+	uint8_t *at; /* while the device is active: where it is in this process, if all of it is
+		      * RAM that is never converted; else NULL */
+};
+
 struct virtq {
 	struct virtio_device *dev;
 	unsigned int index;
 
 	/* what the driver has set up; fixed while the device is active */
-	uint64_t desc, avail, used; /* gpa of the three areas */
-	uint16_t size;		    /* power of two */
+	struct virtq_area desc, avail, used;
+	uint16_t size; /* power of two */
 	bool ready;
 
 	/* counters that wrap at 2^16 as those in the rings do */
@@ -120,6 +127,9 @@ int virtq_watch(struct virtq *q, struct vmm_error *err);
 
 /* Is what the driver set up a queue at all? */
 bool virtq_valid(const struct virtq *q);
+
+/* The device becomes active. */
+void virtq_start(struct virtq *q);
 
 /* As at a reset. */
 void virtq_reset(struct virtq *q);
