@@ -217,6 +217,30 @@ START_TEST(interrupts_come_when_the_event_index_is_passed)
 }
 END_TEST
 
+/* A driver that waits for the first of two elements is interrupted, though the second is what the
+ * interrupt comes with. */
+START_TEST(what_is_shown_is_interrupted_for_later)
+{
+	struct driver_buf buf = {driver_alloc(&d, 4), 4, true};
+	struct virtq *q = &mirror.virtio.queue[0];
+	static struct virtq_chain chain;
+
+	driver_start(&d, EVENT_IDX, 16);
+	for (uint16_t i = 0; i < 2; i++) {
+		driver_add(&d, 0, &buf, 1);
+		ck_assert_int_eq(virtq_pop(q, &chain), 1);
+		virtq_put(q, &chain, 4);
+		virtq_show(q);
+		ck_assert_uint_eq(driver_load16(&d, d.queue[0].used + 2), i + 1);
+		ck_assert_uint_eq(driver_interrupts(&d), 0);
+	}
+	virtq_publish(q);
+	ck_assert_uint_eq(driver_interrupts(&d), 1);
+	virtq_publish(q);
+	ck_assert_uint_eq(driver_interrupts(&d), 0);
+}
+END_TEST
+
 START_TEST(without_event_index_a_flag_keeps_interrupts_off)
 {
 	struct driver_buf buf = {driver_alloc(&d, 4), 4, true};
@@ -523,6 +547,7 @@ int main(void)
 	tcase_add_test(tc, a_part_of_buffers_is_found);
 	tcase_add_test(tc, indices_wrap_around_the_ring_and_around_16_bits);
 	tcase_add_test(tc, interrupts_come_when_the_event_index_is_passed);
+	tcase_add_test(tc, what_is_shown_is_interrupted_for_later);
 	tcase_add_test(tc, without_event_index_a_flag_keeps_interrupts_off);
 	tcase_add_test(tc, a_chain_given_back_unused_is_taken_again);
 	tcase_add_test(tc, a_queue_that_never_gets_empty_leaves_the_others_their_turn);

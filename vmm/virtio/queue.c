@@ -260,15 +260,22 @@ static bool wants_interrupt(struct virtq *q, uint16_t before)
 	return !(word & VRING_AVAIL_F_NO_INTERRUPT);
 }
 
+void virtq_show(struct virtq *q)
+{
+	if (q->shown == q->next_used || !virtio_runs(q->dev))
+		return;
+	if (store16(q, &q->used, USED_INDEX, q->next_used) == 0)
+		q->shown = q->next_used;
+}
+
 void virtq_publish(struct virtq *q)
 {
 	uint16_t before = q->published;
 
-	if (before == q->next_used || !virtio_runs(q->dev))
+	virtq_show(q);
+	if (before == q->shown || !virtio_runs(q->dev))
 		return;
-	if (store16(q, &q->used, USED_INDEX, q->next_used) < 0)
-		return;
-	q->published = q->next_used;
+	q->published = q->shown;
 	/* first show, then read the wish: the driver does it the other way round */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (wants_interrupt(q, before))
@@ -344,5 +351,5 @@ void virtq_reset(struct virtq *q)
 	q->desc = q->avail = q->used = (struct virtq_area){0};
 	q->size = q->dev->queue_max;
 	q->ready = false;
-	q->next_avail = q->next_used = q->published = 0;
+	q->next_avail = q->next_used = q->shown = q->published = 0;
 }

@@ -61,7 +61,8 @@ struct virtq {
 	/* counters that wrap at 2^16 as those in the rings do */
 	uint16_t next_avail; /* the next that virtq_pop() takes */
 	uint16_t next_used;  /* the next that virtq_put() writes */
-	uint16_t published;  /* the driver sees the used ring up to here */
+	uint16_t shown;	     /* the driver sees the used ring up to here */
+	uint16_t published;  /* ... and has been interrupted for it, if it wants that */
 
 	/* an ioeventfd in dev's loop: the driver wrote the index to QueueNotify. Yours is
 	 * source.fd for vhost, between loop_remove() and virtq_watch() */
@@ -87,6 +88,9 @@ void virtq_put(struct virtq *q, struct virtq_chain *chain, uint32_t written);
 
 /* The same for a chain that was dropped (and whose memory virtio_may_hold() has kept usable). */
 void virtq_put_head(struct virtq *q, uint16_t head, uint32_t written);
+
+/* Shows the driver what was put. One that is at work sees it; for others virtq_publish() follows. */
+void virtq_show(struct virtq *q);
 
 /* Shows the driver what was put, and interrupts it if it wants that. */
 void virtq_publish(struct virtq *q);

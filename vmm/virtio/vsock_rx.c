@@ -215,7 +215,7 @@ static int send_data(struct vsock_conn *c)
 	}
 	n = vsock_read(c, v->iov, niov, room);
 	c->batch = next_batch(c->batch, put_data(c, nchains, n), n == room);
-	virtq_publish(queue(v)); /* the guest can begin with it */
+	virtq_show(queue(v)); /* a guest that is at work goes on with it */
 	vsock_schedule(c);
 	return (int)(1 + n / KIB(4));
 }
