@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "cc/measure_tdx.h"
 
+#include "cc/sha384.h"
 #include "vmm/base/bytes.h"
 
 #include <errno.h>
-#include <nettle/sha2.h>
 #include <string.h>
 
 #define RECORD_SIZE 128
@@ -17,7 +17,7 @@ static void add_record(struct sha384_ctx *sha, const char *name, uint64_t gpa)
 
 	memcpy(record, name, strlen(name));
 	put_le64(record + RECORD_GPA, gpa);
-	sha384_update(sha, sizeof(record), record);
+	sha384_take(sha, record, sizeof(record));
 }
 
 static void add_page(struct sha384_ctx *sha, uint64_t gpa, const uint8_t *contents)
@@ -25,7 +25,7 @@ static void add_page(struct sha384_ctx *sha, uint64_t gpa, const uint8_t *conten
 	add_record(sha, "MEM.PAGE.ADD", gpa);
 	for (uint64_t at = 0; contents && at < PAGE_SIZE; at += CHUNK) {
 		add_record(sha, "MR.EXTEND", gpa + at);
-		sha384_update(sha, CHUNK, contents + at);
+		sha384_take(sha, contents + at, CHUNK);
 	}
 }
 

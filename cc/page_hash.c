@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "cc/page_hash.h"
 
+#include "cc/sha384.h"
+
 #include <errno.h>
-#include <nettle/sha2.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -58,7 +59,7 @@ static bool hash_chunk(struct job *job)
 	chunk = &job->ring[i % RING];
 	for (uint64_t p = 0; p < chunk_pages(job, i); p++) {
 		sha384_init(&sha);
-		sha384_update(&sha, PAGE_SIZE, job->bytes + (i * CHUNK_PAGES + p) * PAGE_SIZE);
+		sha384_take(&sha, job->bytes + (i * CHUNK_PAGES + p) * PAGE_SIZE, PAGE_SIZE);
 		sha384_digest(&sha, DIGEST, chunk->digest[p]);
 	}
 	atomic_store(&chunk->done, i + 1);
