@@ -9,6 +9,7 @@
 
 #include "vmm/base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,7 @@ struct acpi_config {
 	struct acpi_virtio virtio[ACPI_MAX_VIRTIO];
 	size_t nvirtio;
 	uint32_t serial_irq; /* 0: the serial port has no interrupt, the driver polls */
+	bool no_pic;	     /* no 8259 stands beside the I/O APIC */
 };
 
 /* Can this machine be described? 0, or -EINVAL with what is out of range. acpi_build() asks. */

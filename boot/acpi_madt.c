@@ -87,7 +87,7 @@ void acpi_write_madt(struct acpi_out *out, const struct acpi_config *config)
 	const size_t start = acpi_table_begin(out, "APIC", 6); /* table 5.19 */
 
 	acpi_out_32(out, LAYOUT_LAPIC);
-	acpi_out_32(out, 1); /* PCAT_COMPAT: two 8259 interrupt controllers exist as well */
+	acpi_out_32(out, !config->no_pic); /* PCAT_COMPAT: two 8259 exist as well */
 	for (uint32_t id = 0; id < config->vcpus; id++) {
 		if (id < LAPIC_IDS)
 			write_lapic(out, id);

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* What a VM needs from the kernel before memory and vCPUs: its type, interrupt controllers, timer.
  */
+#include "vmm/dev/ioapic.h"
 #include "vmm/machine.h"
 
 #include <errno.h>
 #include <linux/kvm_para.h>
-
-#define IOAPIC_PINS 24
 
 /* TDs see a crystal clock of 25 MHz, 40 ns a tick (Intel TDX Module ABI, CPUID leaf 0x15). */
 #define KVM_CAP_APIC_BUS_CYCLES_NS 237
@@ -54,7 +53,7 @@ static int create_irqchip(struct minivmm *vm, struct vmm_error *err)
 }
 
 /* KVM cannot see a TD's end of interrupt, so it offers local APICs only (Linux,
- * Documentation/virt/kvm/x86/intel-tdx.rst). */
+ * Documentation/virt/kvm/x86/intel-tdx.rst); the I/O APIC is ours (vmm/platform_ioapic.h). */
 static int create_split_irqchip(struct minivmm *vm, struct vmm_error *err)
 {
 	int ret = kvm_vm_enable_cap(&vm->kvm_vm, KVM_CAP_SPLIT_IRQCHIP, IOAPIC_PINS, err);

@@ -63,8 +63,8 @@ void machine_boot_config(const struct vmm_config *config, enum cc_tech tech,
 		.platform =
 			{
 				.vcpus = config->machine.vcpus,
-				/* TDs have no I/O APIC: their drivers poll */
-				.serial_irq = tech == CC_TDX ? 0 : PLATFORM_SERIAL_IRQ,
+				.serial_irq = PLATFORM_SERIAL_IRQ,
+				.no_pic = tech == CC_TDX,
 			},
 	};
 	boot->platform.nvirtio = virtio_places(config, boot->platform.virtio);

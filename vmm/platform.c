@@ -9,6 +9,7 @@
 #include "vmm/dev/pvpanic.h"
 #include "vmm/dev/serial.h"
 #include "vmm/machine.h"
+#include "vmm/platform_ioapic.h"
 #include "vmm/platform_ovmf.h"
 #include "vmm/virtio/console.h"
 #include "vmm/virtio/devices.h"
@@ -29,18 +30,21 @@ struct platform {
 	struct debug_console debug_console;
 	struct virtio_host virtio_host;
 	struct virtio_set virtio;
-	struct platform_ovmf *ovmf; /* NULL: no firmware */
+	struct platform_ioapic *ioapic; /* NULL: KVM has one */
+	struct platform_ovmf *ovmf;	/* NULL: no firmware */
 };
 
 /* --- what devices tell the machine ------------------------------------------------------------ */
 
 static void on_irq(void *ctx, unsigned int gsi, int level)
 {
-	struct minivmm *vm = ctx;
+	struct platform *p = ctx;
 	struct kvm_irq_level line = {.irq = gsi, .level = (uint32_t)level};
 
-	/* cannot fail for a line that exists; a guest without interrupts would show at once */
-	kvm_vm_irq_line(&vm->kvm_vm, &line, NULL);
+	if (p->ioapic)
+		platform_ioapic_set(p->ioapic, gsi, level != 0);
+	else /* cannot fail for a line that exists; no interrupts would show at once */
+		kvm_vm_irq_line(&p->vm->kvm_vm, &line, NULL);
 }
 
 static void on_poweroff(void *ctx)
@@ -112,11 +116,9 @@ static void on_debug_line(void *ctx, const char *text)
 
 static void init_devices(struct platform *p)
 {
-	/* a TD has no I/O APIC: nobody can see the end of an interrupt */
-	void (*set)(void *, unsigned int, int) = p->vm->cc.config.tech == CC_TDX ? NULL : on_irq;
-	const struct irq_line serial_irq = {set, p->vm, PLATFORM_SERIAL_IRQ};
-	const struct irq_line keyboard_irq = {set, p->vm, I8042_KBD_IRQ};
-	const struct irq_line sci = {set, p->vm, PLATFORM_SCI_IRQ};
+	const struct irq_line serial_irq = {on_irq, p, PLATFORM_SERIAL_IRQ};
+	const struct irq_line keyboard_irq = {on_irq, p, I8042_KBD_IRQ};
+	const struct irq_line sci = {on_irq, p, PLATFORM_SCI_IRQ};
 	const struct acpi_pm_events events = {on_poweroff, on_reset, p};
 	const struct serial_sink sink = console_sink(&p->console);
 
@@ -187,6 +189,8 @@ int platform_create(struct platform **out, struct minivmm *vm, struct vmm_error 
 	init_devices(p);
 	port = console_serial_port(&p->serial);
 	ret = add_to_bus(p, err);
+	if (ret == 0 && vm->cc.config.tech == CC_TDX)
+		ret = platform_ioapic_create(&p->ioapic, vm, err);
 	if (ret == 0)
 		ret = console_start(&p->console, &port, &vm->loop, err);
 	if (ret == 0)
@@ -241,5 +245,6 @@ void platform_destroy(struct platform *p)
 	i8042_destroy(&p->i8042);
 	acpi_pm_destroy(&p->pm);
 	debug_console_destroy(&p->debug_console);
+	platform_ioapic_destroy(p->ioapic);
 	free(p);
 }

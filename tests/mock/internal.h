@@ -209,6 +209,7 @@ int model_create_irqchip(void *object, void *arg);
 int model_create_pit2(void *object, void *arg);
 int model_irq_line(void *object, void *arg);
 int model_signal_msi(void *object, void *arg);
+int model_set_gsi_routing(void *object, void *arg);
 int model_irqfd(void *object, void *arg);
 int model_ioeventfd(void *object, void *arg);
 

@@ -3,6 +3,7 @@
 #include "tests/mock/internal.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define LAPIC_PAGE 0xfee00000ULL
 
@@ -58,13 +59,37 @@ int model_irq_line(void *object, void *arg)
 
 int model_signal_msi(void *object, void *arg)
 {
-	const struct model_vm *vm = object;
 	const struct kvm_msi *msi = arg;
+	struct model_vm *vm = object;
 
 	if ((!vm->irqchip && !vm->split_irqchip) || msi->flags)
 		return -EINVAL;
+	vm->messages++;
+	vm->last_message = *msi;
 	/* 1: delivered, 0: no vCPU is addressed */
 	return (msi->address_lo & 0xfff00000) == LAPIC_PAGE;
+}
+
+/* All routes are replaced. A VM whose I/O APIC is not KVM's routes messages only, one per GSI. */
+int model_set_gsi_routing(void *object, void *arg)
+{
+	const struct kvm_irq_routing *routing = arg;
+	struct kvm_irq_routing_entry route[MODEL_GSIS] = {0};
+	struct model_vm *vm = object;
+
+	if ((!vm->irqchip && !vm->split_irqchip) || routing->flags || routing->nr > MODEL_GSIS)
+		return -EINVAL;
+	for (uint32_t i = 0; i < routing->nr; i++) {
+		const struct kvm_irq_routing_entry *entry = &routing->entries[i];
+
+		if (entry->gsi >= MODEL_GSIS || entry->flags || route[entry->gsi].type)
+			return -EINVAL;
+		if (entry->type != KVM_IRQ_ROUTING_MSI)
+			return -EINVAL;
+		route[entry->gsi] = *entry;
+	}
+	memcpy(vm->route, route, sizeof(route));
+	return 0;
 }
 
 static bool is_eventfd(const struct model_vm *vm, int fd, int *ret)

@@ -89,8 +89,11 @@ struct model_vm {
 	struct model_vcpu **vcpu;
 	size_t nvcpus;
 	bool level[MODEL_GSIS];
-	unsigned int raised[MODEL_GSIS];  /* transitions from 0 to 1 */
-	unsigned int noticed[MODEL_GSIS]; /* of those, seen by STEP_WAIT_IRQ */
+	unsigned int raised[MODEL_GSIS];		/* transitions from 0 to 1 */
+	unsigned int noticed[MODEL_GSIS];		/* of those, seen by STEP_WAIT_IRQ */
+	struct kvm_irq_routing_entry route[MODEL_GSIS]; /* type 0: none */
+	unsigned int messages;				/* sent by KVM_SIGNAL_MSI */
+	struct kvm_msi last_message;
 	struct kvm_irqfd *irqfd;
 	size_t nirqfds;
 	struct kvm_ioeventfd *ioeventfd;

@@ -169,6 +169,7 @@ const struct model_request model_vm_requests[] = {
 	{KVM_CREATE_PIT2, "KVM_CREATE_PIT2", model_create_pit2},
 	{KVM_IRQ_LINE, "KVM_IRQ_LINE", model_irq_line},
 	{KVM_SIGNAL_MSI, "KVM_SIGNAL_MSI", model_signal_msi},
+	{KVM_SET_GSI_ROUTING, "KVM_SET_GSI_ROUTING", model_set_gsi_routing},
 	{KVM_IRQFD, "KVM_IRQFD", model_irqfd},
 	{KVM_IOEVENTFD, "KVM_IOEVENTFD", model_ioeventfd},
 	{KVM_MEMORY_ENCRYPT_OP, "KVM_MEMORY_ENCRYPT_OP", model_vm_encrypt_op},

@@ -73,11 +73,10 @@ START_TEST(a_configuration_without_devices_has_none)
 }
 END_TEST
 
-START_TEST(a_td_is_told_why_it_has_none)
+START_TEST(each_kind_of_vm_may_have_them)
 {
-	ck_assert_int_eq(virtio_check(&config, CC_SNP, &err), 0);
-	ck_assert_int_eq(virtio_check(&config, CC_TDX, &err), -ENOTSUP);
-	ck_assert_ptr_nonnull(strstr(err.text, "I/O APIC"));
+	for (int tech = CC_NONE; tech <= CC_TDX; tech++)
+		ck_assert_int_eq(virtio_check(&config, (enum cc_tech)tech, &err), 0);
 }
 END_TEST
 
@@ -92,7 +91,7 @@ int main(void)
 	tcase_add_test(tc, windows_and_interrupts_are_distinct);
 	tcase_add_test(tc, the_loader_describes_the_same_places);
 	tcase_add_test(tc, a_configuration_without_devices_has_none);
-	tcase_add_test(tc, a_td_is_told_why_it_has_none);
+	tcase_add_test(tc, each_kind_of_vm_may_have_them);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

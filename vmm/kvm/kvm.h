@@ -97,6 +97,7 @@ KVM_IOCTL_STRUCT(kvm_vm_irq_line, kvm_vm, KVM_IRQ_LINE, struct kvm_irq_level)
 KVM_IOCTL_STRUCT(kvm_vm_irqfd, kvm_vm, KVM_IRQFD, struct kvm_irqfd)
 KVM_IOCTL_STRUCT(kvm_vm_ioeventfd, kvm_vm, KVM_IOEVENTFD, struct kvm_ioeventfd)
 KVM_IOCTL_STRUCT(kvm_vm_signal_msi, kvm_vm, KVM_SIGNAL_MSI, struct kvm_msi)
+KVM_IOCTL_STRUCT(kvm_vm_set_gsi_routing, kvm_vm, KVM_SET_GSI_ROUTING, struct kvm_irq_routing)
 KVM_IOCTL_STRUCT(kvm_vm_set_region, kvm_vm, KVM_SET_USER_MEMORY_REGION,
 		 struct kvm_userspace_memory_region)
 KVM_IOCTL_STRUCT(kvm_vm_set_region2, kvm_vm, KVM_SET_USER_MEMORY_REGION2,

@@ -131,12 +131,6 @@ int virtio_check(const struct vmm_config *config, enum cc_tech tech, struct vmm_
 				     "%zu virtio devices are configured: there are interrupts for "
 				     "%d",
 				     n, VIRTIO_MAX_DEVICES);
-	/* KVM has no I/O APIC for a TD, and virtio-mmio knows no message signalled interrupts */
-	if (n > 0 && tech == CC_TDX)
-		return vmm_error_set(err, -ENOTSUP,
-				     "machine.cc = tdx: a TD cannot have virtio devices, since "
-				     "their interrupts need an I/O APIC, which KVM does not give "
-				     "to TDs");
 	/* pages that the guest gives away would have to become shared, and it must not trust what
 	 * it finds in them when it gets them back */
 	if (config->balloon.present && tech != CC_NONE)

@@ -82,6 +82,14 @@ void cpus_stop(void);
 void wake_other_cpus(void);
 _Noreturn void ap_main(unsigned int cpu);
 
+/* --- irq.c: interrupts of virtio devices ------------------------------------------------------ */
+
+/* From now on they come to this CPU, the boot CPU, and are counted. */
+void irqs_init(void);
+
+/* How many came from the device in the `window`-th window. */
+uint64_t irqs_of_window(uint64_t window);
+
 /* --- main.c ----------------------------------------------------------------------------------- */
 
 struct options {

@@ -7,8 +7,8 @@
  *	0x0280000   another pattern: a segment of its own in the ELF guest, not measured in a TD
  *	0x0300000   zeros at first: data and stacks
  *	0x0809000   where the VMM leaves its hand-off blocks (TD)
- *	0x0810000   what an IGVM file tells of the machine, and other pages of it:
- *tests/igvm/make.py 0x1000000   the arena: pages that are converted to and fro
+ *	0x0810000   what an IGVM file tells of the machine, and other pages of it: tests/igvm/make.py
+ *	0x1000000   the arena: pages that are converted to and fro
  */
 #ifndef TESTS_GUESTS_CC_LAYOUT_H
 #define TESTS_GUESTS_CC_LAYOUT_H

@@ -25,8 +25,9 @@ struct queue {
 
 _Static_assert(sizeof(struct queue) * MAX_QUEUES <= GUEST_PAGE_SIZE, "they share a page");
 
-static uint64_t window;
+static uint64_t window, window_number;
 static uint16_t next[MAX_QUEUES]; /* the next chain's index */
+static uint64_t irqs[MAX_QUEUES]; /* how many there had been when the last one was offered */
 
 static uint64_t queue_gpa(unsigned int index)
 {
@@ -63,6 +64,7 @@ bool virtio_find(uint32_t id)
 {
 	for (uint64_t i = 0; i < WINDOW_COUNT; i++) {
 		window = WINDOWS + i * GUEST_PAGE_SIZE;
+		window_number = i;
 		if (virtio_read(VIRTIO_MMIO_MAGIC_VALUE) == MAGIC &&
 		    virtio_read(VIRTIO_MMIO_DEVICE_ID) == id)
 			return true;
@@ -131,6 +133,7 @@ void virtio_offer(unsigned int index)
 {
 	volatile struct queue *q = queue(index);
 
+	irqs[index] = irqs_of_window(window_number);
 	q->avail.ring[next[index] % SIZE] = 0;
 	__atomic_store_n(&q->avail.idx, ++next[index], __ATOMIC_SEQ_CST);
 	virtio_write(VIRTIO_MMIO_QUEUE_NOTIFY, index);
@@ -142,11 +145,14 @@ int64_t virtio_wait(unsigned int index)
 	uint32_t start_time = pm_timer();
 
 	while (pm_timer() - start_time < PATIENCE) {
-		if (__atomic_load_n(&q->used.idx, __ATOMIC_ACQUIRE) == next[index])
-			return q->used.ring[(next[index] - 1) % SIZE].len;
 		if (virtio_read(VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET)
 			return -1;
+		if (irqs_of_window(window_number) == irqs[index])
+			continue;
+		if (__atomic_load_n(&q->used.idx, __ATOMIC_ACQUIRE) == next[index])
+			return q->used.ring[(next[index] - 1) % SIZE].len;
 	}
-	fail("chain %u of queue %u is not used, status %x", (uint64_t)next[index], (uint64_t)index,
-	     (uint64_t)virtio_read(VIRTIO_MMIO_STATUS));
+	fail("chain %u of queue %u: used %u, status %x, %u interrupts", (uint64_t)next[index],
+	     (uint64_t)index, (uint64_t)q->used.idx, (uint64_t)virtio_read(VIRTIO_MMIO_STATUS),
+	     irqs_of_window(window_number) - irqs[index]);
 }

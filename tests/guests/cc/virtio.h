@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A driver for virtio over MMIO (virtio 1.2, sections 3.1.1 and 4.2.3), as small as it gets: of each
- * queue one chain at a time, no interrupts. It drives one device at a time. The queues and the
- * buffers are pages of the arena, which have to be shared with the host first.
+ * queue one chain at a time, for each of which an interrupt has to come (irq.c). It drives one device
+ * at a time. The queues and the buffers are pages of the arena, which have to be shared with the host
+ * first.
  *
  * virtio.c is the driver, virtio_test.c what each device goes through, and virtio_rng.c,
  * virtio_blk.c, virtio_net.c and virtio_vsock.c are what is asked of each.
@@ -44,7 +45,7 @@ void virtio_describe(unsigned int queue, unsigned int index, uint64_t gpa, uint3
 /* Makes the chain from descriptor 0 on available. */
 void virtio_offer(unsigned int queue);
 
-/* Waits until the device has used it: how many bytes it wrote, or -1 when it needs a reset
+/* Waits until the device has used it, and has interrupted: how many bytes it wrote, or -1 when it needs a reset
  * instead. */
 int64_t virtio_wait(unsigned int queue);
 

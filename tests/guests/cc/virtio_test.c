@@ -44,6 +44,7 @@ static void test_device(uint64_t n, const struct virtio_case *device)
 
 void test_virtio(const struct options *options)
 {
+	irqs_init();
 	const struct virtio_case *const cases[] = {
 		&virtio_rng,
 		&virtio_blk,

@@ -34,8 +34,12 @@ test_snp_in_place_preserve() { devices_work snp preserve; }
 test_snp_in_place() { long; devices_work snp flags0; }
 test_snp_in_place_only() { long; devices_work snp in-place-only; }
 test_snp_split() { devices_work snp split; }
+test_tdx_in_place_preserve() { long; devices_work tdx preserve; }
+test_tdx_in_place() { devices_work tdx flags0; }
+test_tdx_in_place_only() { long; devices_work tdx in-place-only; }
+test_tdx_split() { long; devices_work tdx split; }
 test_sw_protected_in_place_preserve() { long; devices_work sw-protected preserve; }
-test_sw_protected_in_place() { devices_work sw-protected flags0; }
+test_sw_protected_in_place() { long; devices_work sw-protected flags0; }
 test_sw_protected_in_place_only() { long; devices_work sw-protected in-place-only; }
 test_sw_protected_split() { devices_work sw-protected split; }
 
@@ -48,13 +52,4 @@ test_linux_with_private_buffers_goes_on() {
 	expect_status 0
 	expect_stdout "GUEST cpus=1 "
 	expect_stderr "rng: .* is not in shared RAM"
-}
-
-test_td_is_refused_devices() {
-	need_model
-	cc_guest tdx 1 "test=bytes"
-	echo "[rng]" >> "$T/config.toml"
-	minivmm run "$T/config.toml"
-	expect_status 1
-	expect_stderr "a TD cannot have virtio devices"
 }
