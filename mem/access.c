@@ -157,3 +157,23 @@ int mem_is_private(const struct guest_mem *mem, uint64_t gpa)
 	pthread_rwlock_unlock(&r->state->lock);
 	return private;
 }
+
+uint64_t mem_private_pages(const struct guest_mem *mem)
+{
+	uint64_t sum = 0, first, n;
+
+	for (size_t i = 0; i < mem->nregions; i++) {
+		struct mem_state *state = mem->region[i].state;
+		uint64_t page = 0;
+
+		if (!state)
+			continue;
+		pthread_rwlock_rdlock(&state->lock);
+		while (mem_state_find(state, page, state->npages, true, &first, &n)) {
+			sum += n;
+			page = first + n;
+		}
+		pthread_rwlock_unlock(&state->lock);
+	}
+	return sum;
+}

@@ -107,6 +107,9 @@ const struct mem_region *mem_find(const struct guest_mem *mem, uint64_t gpa, uin
 /* 1: the page at `gpa` is private, 0: shared, -EFAULT: no RAM is there. */
 int mem_is_private(const struct guest_mem *mem, uint64_t gpa);
 
+/* How many pages are private. */
+uint64_t mem_private_pages(const struct guest_mem *mem);
+
 /*
  * For the loader and the launch, before the guest runs: where [gpa, gpa + len) is in this process,
  * or NULL when it is not all inside one region, or part of it is private. The pointer is good until

@@ -198,6 +198,9 @@ void lifecycle_finish(struct minivmm *vm)
 	machine_end(vm, MINIVMM_STOPPED, NULL);
 	join_threads(vm);
 	platform_flush(vm->platform);
+	if (vm->cc.config.tech != CC_NONE)
+		vmm_log(&vm->log, VMM_LOG_DEBUG, "at the end %llu pages were private",
+			(unsigned long long)mem_private_pages(&vm->mem));
 }
 
 void lifecycle_destroy(struct minivmm *vm)

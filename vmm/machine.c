@@ -309,10 +309,11 @@ int minivmm_launch(struct minivmm *vm, struct vmm_error *err)
 	machine_mark(vm, MINIVMM_MARK_LAUNCHED);
 	if (vm->cc.config.tech != CC_NONE)
 		vmm_log(&vm->log, VMM_LOG_DEBUG,
-			"launched: memory is %s%s, %llu conversions, %llu populate calls, %llu pages, "
-			"%llu retries",
+			"launched: memory is %s%s, %llu conversions and %llu refused ones, "
+			"%llu populate calls, %llu pages, %llu retries",
 			mem_mode_name(vm->mem.mode), vm->cc.config.copy ? ", copied" : "",
 			(unsigned long long)atomic_load(&vm->mem.stats.conversions),
+			(unsigned long long)atomic_load(&vm->mem.stats.retries),
 			(unsigned long long)stats->populates, (unsigned long long)stats->pages,
 			(unsigned long long)stats->retries);
 	return 0;

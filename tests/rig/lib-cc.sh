@@ -30,13 +30,14 @@ set_dialect() { # set_dialect GMEM_MODE GMEM_ABI
 }
 
 # What goes wrong from now on, in the model.
-faults() { # faults none|partial|interrupted
+faults() { # faults none|partial|interrupted|both
 	local eagain populate
 
 	case $1 in
 	none) eagain=0 populate=0 ;;
 	partial) eagain=3 populate=1 ;;     # each populate call ends after one page
 	interrupted) eagain=2 populate=2 ;; # every other one before it began
+	both) eagain=2 populate=3 ;;
 	esac
 	echo "$eagain" > "$kvm_parameters/softcc_eagain_every"
 	echo "$populate" > "$amd_parameters/softcc_faults"

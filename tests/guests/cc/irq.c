@@ -21,6 +21,8 @@
 #define APIC_BASE_X2  0x400
 #define MSR_X2APIC    0x800
 
+#define PIC_MASK 0x21 /* and 0xa1, of the other 8259 */
+
 #define CODE_SELECTOR 8
 #define GATE	      0x8e00 /* present, 64-bit interrupt gate */
 
@@ -123,6 +125,13 @@ static void load_tables(void)
 			 : "rax", "memory");
 }
 
+/* The first sixteen lines lead to the 8259s as well, which were never told vectors. */
+static void silence_pics(void)
+{
+	__asm__ volatile("outb %0, %1" : : "a"((uint8_t)0xff), "Nd"((uint16_t)PIC_MASK));
+	__asm__ volatile("outb %0, %1" : : "a"((uint8_t)0xff), "Nd"((uint16_t)(PIC_MASK + 0x80)));
+}
+
 static void program_pin(unsigned int pin)
 {
 	const uint32_t entry = IOAPIC_ENTRY + 2 * pin;
@@ -140,6 +149,7 @@ void irqs_init(void)
 		set_gate(FIRST_VECTOR + windows[i].pin, windows[i].handler);
 	set_gate(SPURIOUS, spurious);
 	load_tables();
+	silence_pics();
 	lapic_write(LAPIC_SVR, LAPIC_ENABLED | SPURIOUS);
 	for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++)
 		program_pin(windows[i].pin);

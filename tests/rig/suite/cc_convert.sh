@@ -4,43 +4,102 @@
 # memory at random while other CPUs touch it.
 . "$SUITE/../lib-cc.sh"
 
-launches() { # launches TECH VCPUS CONVERSIONS FAULTS
-	echo "$SECONDS s: $1, $2 vCPUs, $3 conversions, faults: $4"
-	faults "$4"
-	cc_guest "$1" "$2" "test=convert n=$3 seed=$((7 + $2))"
-	run_measured "$1"
-	expect_well "convert conversions=$3 "
-	expect_stderr "launched: memory is $memory_mode,"
-	expect_stderr "guest: GUEST ok convert" # on the debug port as well
-	case $1-$4 in
-	snp-interrupted | tdx-interrupted) expect_stderr "launched: .* [1-9][0-9]* retries" ;;
+# What the launch says of itself: faults were met, and pages came from where they were to come from.
+expect_launched() { # expect_launched TECH FAULTS SOURCE
+	local line calls pages
+
+	line=$(grep -o "launched: memory is .*" "$T/stderr") || fail "no launch is told"
+	case $line in
+	"launched: memory is $memory_mode, copied, "*) [ "$3" = copy ] || fail "copied: $line" ;;
+	"launched: memory is $memory_mode, "*) [ "$3" = auto ] || fail "not copied: $line" ;;
+	*) fail "memory is not $memory_mode: $line" ;;
+	esac
+	calls=$(sed -n 's/.* \([0-9]*\) populate calls,.*/\1/p' <<< "$line")
+	pages=$(sed -n 's/.* \([0-9]*\) pages,.*/\1/p' <<< "$line")
+	[ "$1" != sw-protected ] || return 0
+	case $2 in
+	partial | both) [ "$calls" -ge "$pages" ] || fail "calls were not cut short: $line" ;;
+	none) [ "$calls" -lt 64 ] || fail "too many calls: $line" ;;
+	esac
+	case $2 in
+	interrupted | both) grep -q " [1-9][0-9]* retries" <<< "$line" || fail "no retries: $line" ;;
 	esac
 }
 
-# All combinations in one dialect. A TD can have as many CPUs as the host.
-all_launches() { # all_launches TECH DIALECT
-	dialect "$2"
-	launches "$1" 1 100 none
-	launches "$1" 2 1000 none
-	launches "$1" 1 20 partial
-	launches "$1" 2 100 interrupted
-	[ "$1" = tdx ] || launches "$1" 4 100 none
+launches() { # launches TECH VCPUS FAULTS SOURCE
+	local conversions=1000
+
+	# what the host refuses the guest asks for again
+	[ "$3" = none ] || conversions=200
+	echo "$SECONDS s: $1, $2 vCPUs, $conversions conversions, faults: $3, source: $4"
+	faults "$3"
+	cc_guest "$1" "$2" "test=convert n=$conversions seed=$((7 + $2))" "memory-source = \"$4\""
+	run_measured "$1"
+	expect_well "convert conversions=$conversions "
+	expect_launched "$1" "$3" "$4"
+	expect_stderr "guest: GUEST ok convert" # on the debug port as well
 }
 
-test_snp_in_place_preserve() { all_launches snp preserve; }
-test_snp_in_place() { all_launches snp flags0; }
-test_snp_in_place_only() { all_launches snp in-place-only; }
-test_snp_split() { all_launches snp split; }
+# Each of all combinations: a TD can have as many CPUs as the host, and only firmware copies.
+every() { # every TECH DIALECT
+	local vcpus faults source
 
-test_tdx_in_place_preserve() { all_launches tdx preserve; }
-test_tdx_in_place() { all_launches tdx flags0; }
-test_tdx_in_place_only() { all_launches tdx in-place-only; }
-test_tdx_split() { all_launches tdx split; }
+	long
+	dialect "$2"
+	for vcpus in 1 2 4; do
+		[ "$1-$vcpus" != tdx-4 ] || continue
+		for faults in none partial interrupted both; do
+			for source in auto copy; do
+				[ "$1-$source" != sw-protected-copy ] || continue
+				launches "$1" "$vcpus" "$faults" "$source"
+			done
+		done
+	done
+}
 
-test_sw_protected_in_place_preserve() { all_launches sw-protected preserve; }
-test_sw_protected_in_place() { all_launches sw-protected flags0; }
-test_sw_protected_in_place_only() { all_launches sw-protected in-place-only; }
-test_sw_protected_split() { all_launches sw-protected split; }
+# Some of them, in which everything occurs.
+some() { # some TECH DIALECT
+	local copy=copy
+
+	dialect "$2"
+	[ "$1" != sw-protected ] || copy=auto
+	launches "$1" 2 none auto
+	launches "$1" 1 both "$copy"
+	case $1 in
+	tdx) launches "$1" 2 interrupted "$copy" ;;
+	*) launches "$1" 4 interrupted auto ;;
+	esac
+}
+
+test_snp_in_place_preserve() { some snp preserve; }
+test_snp_in_place() { some snp flags0; }
+test_snp_in_place_only() { some snp in-place-only; }
+test_snp_split() { some snp split; }
+
+test_tdx_in_place_preserve() { some tdx preserve; }
+test_tdx_in_place() { some tdx flags0; }
+test_tdx_in_place_only() { some tdx in-place-only; }
+test_tdx_split() { some tdx split; }
+
+test_sw_protected_in_place_preserve() { some sw-protected preserve; }
+test_sw_protected_in_place() { some sw-protected flags0; }
+test_sw_protected_in_place_only() { some sw-protected in-place-only; }
+test_sw_protected_split() { some sw-protected split; }
+
+test_snp_in_place_preserve_every_launch() { every snp preserve; }
+test_snp_in_place_every_launch() { every snp flags0; }
+test_snp_in_place_only_every_launch() { every snp in-place-only; }
+test_snp_split_every_launch() { every snp split; }
+
+test_tdx_in_place_preserve_every_launch() { every tdx preserve; }
+test_tdx_in_place_every_launch() { every tdx flags0; }
+test_tdx_in_place_only_every_launch() { every tdx in-place-only; }
+test_tdx_split_every_launch() { every tdx split; }
+
+test_sw_protected_in_place_preserve_every_launch() { every sw-protected preserve; }
+test_sw_protected_in_place_every_launch() { every sw-protected flags0; }
+test_sw_protected_in_place_only_every_launch() { every sw-protected in-place-only; }
+test_sw_protected_split_every_launch() { every sw-protected split; }
 
 # The host could convert in place, and is told not to.
 test_split_by_request() {
@@ -110,12 +169,13 @@ test_launch_converts_regions() {
 		expect_well bytes
 		regions=1
 		[ "$tech" != tdx ] || regions=2 # RAM and firmware
-		expect_stderr "launched: memory is in-place, $regions conversions,"
+		expect_stderr "launched: memory is in-place, $regions conversions and 0 refused ones,"
 	done
 	! dmesg | grep "converts a range with added pages" || fail "populated pages were converted"
 }
 
-# Memory of VMs that ended is the host's again.
+# Memory of VMs that ended is the host's again: of those that ran, and of those whose launch failed,
+# whatever the host refused on the way. They have 32 MiB each.
 test_memory_comes_back() {
 	local name tech before after
 
@@ -125,14 +185,31 @@ test_memory_comes_back() {
 	for name in preserve in-place-only split; do
 		dialect "$name"
 		for tech in snp tdx sw-protected; do
+			faults both
 			cc_guest "$tech" 2 "test=convert n=50"
 			minivmm run "$T/config.toml"
 			expect_well convert
+			[ "$tech" != snp ] || fails_to_launch
 		done
 	done
 	after=$(available)
-	[ "$after" -gt $((before - 24576)) ] || # the nine VMs had 32 MiB each
+	[ "$after" -gt $((before - 16384)) ] ||
 		fail "MemAvailable was $before KiB and is $after KiB"
+}
+
+# All pages are added, then the firmware refuses the ID block's signature, whose algorithm is 0.
+fails_to_launch() {
+	minivmm measure "$T/config.toml"
+	{ # SNP firmware ABI, the ID block: digest, family, image, version, SVN, policy
+		printf "$(sed 's/../\\x&/g' "$T/stdout")"
+		head -c 32 /dev/zero
+		printf '\1\0\0\0\0\0\0\0\0\0\3\0\0\0\0\0'
+	} > "$T/id-block"
+	head -c 4096 /dev/zero > "$T/id-auth"
+	printf 'id-block = "%s"\nid-auth = "%s"\n' "$T/id-block" "$T/id-auth" >> "$T/config.toml"
+	minivmm run "$T/config.toml"
+	expect_status 1
+	expect_stderr "KVM_SEV_SNP_LAUNCH_FINISH"
 }
 
 # The same guest in a plain VM.

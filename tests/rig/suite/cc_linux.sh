@@ -2,19 +2,25 @@
 # A whole Linux in confidential VMs, loaded without firmware: to user space and to power-off.
 . "$SUITE/../lib-cc.sh"
 
-linux_boots() { # linux_boots TECH VCPUS DIALECT
+linux_boots() { # linux_boots TECH VCPUS DIALECT [FAULTS]
+	local private
+
 	dialect "$3"
+	faults "${4:-none}"
 	guest rig-bzimage "$2" 128M poweroff "cc = \"$1\""
 	printf '[snp]\ncbit = 0\n[log]\nlevel = "debug"\n' >> "$T/config.toml"
 	run_measured "$1"
 	expect_status 0
 	expect_stdout "GUEST cpus=$2 "
 	expect_stderr "launched: memory is $memory_mode,"
+	private=$(sed -n 's/.*at the end \([0-9]*\) pages were private.*/\1/p' "$T/stderr")
+	# all of it: this Linux does not know how to share any
+	[ "$private" -gt $((128 * 256 - 256)) ] || fail "$private pages are private"
 }
 
 test_snp_in_place_preserve() { linux_boots snp 1 preserve; }
-test_snp_in_place() { linux_boots snp 2 in-place-only; }
-test_snp_split() { linux_boots snp 1 split; }
+test_snp_in_place() { linux_boots snp 2 in-place-only both; }
+test_snp_split() { linux_boots snp 4 split; }
 test_sw_protected_in_place_preserve() { linux_boots sw-protected 1 preserve; }
 test_sw_protected_in_place() { linux_boots sw-protected 2 in-place-only; }
-test_sw_protected_split() { linux_boots sw-protected 1 split; }
+test_sw_protected_split() { linux_boots sw-protected 1 split interrupted; }
