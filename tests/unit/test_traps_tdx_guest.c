@@ -125,3 +125,90 @@ START_TEST(pins_that_the_guest_programs_are_routes)
 END_TEST
 
 START_TEST(trap_apic_ids_in_cpuid_other_than_vcpu_ids)
+{
+	for (uint32_t id = 0; id < 2; id++) {
+		const struct model_vcpu *v = model_vcpu(t.model, 0, id);
+
+		ck_assert_uint_eq(v->td_index, id);
+		for (uint32_t i = 0; i < v->ncpuid; i++) {
+			const struct kvm_cpuid_entry2 *e = &v->cpuid[i];
+
+			if (e->function == 1)
+				ck_assert_uint_eq(e->ebx >> 24, id);
+			if (e->function == 0xb || e->function == 0x1f)
+				ck_assert_uint_eq(e->edx, id);
+		}
+	}
+}
+END_TEST
+
+/* The table that the firmware completes with its wakeup entry: one CPU for each vCPU, with its id. */
+START_TEST(trap_apic_ids_in_madt_other_than_vcpu_ids)
+{
+	static uint8_t tables[128 * 1024];
+	struct boot_config boot;
+	const uint8_t *madt;
+	uint32_t next = 0;
+	int len;
+
+	machine_boot_config(&t.config, CC_TDX, &boot);
+	len = acpi_build(&boot.platform, tables, sizeof(tables), 0xe0000, &t.err);
+	ck_assert_msg(len > 0, "%s", t.err.text);
+	madt = memmem(tables, (size_t)len, "APIC", 4);
+	ck_assert_ptr_nonnull(madt);
+	/* ACPI 6.5, table 5.19: entries from byte 44 on, of a type and a length */
+	for (uint32_t at = 44; at < get_le32(madt + 4); at += madt[at + 1]) {
+		ck_assert_uint_ge(madt[at + 1], 2);
+		ck_assert_uint_ne(madt[at], 0x10); /* the firmware's to add */
+		if (madt[at] != 0)
+			continue;
+		ck_assert_uint_eq(madt[at + 3], model_vcpu(t.model, 0, next)->id);
+		ck_assert_uint_eq(madt[at + 3], model_vcpu(t.model, 0, next)->td_index);
+		next++;
+	}
+	ck_assert_uint_eq(next, model_vm(t.model, 0)->nvcpus);
+}
+END_TEST
+
+/* Each vCPU finds the list of memory by its RCX and R8. */
+START_TEST(trap_hob_address_not_given_to_each_vcpu)
+{
+	uint64_t hob = t.vm->plan->entry.arg;
+
+	ck_assert_uint_ne(hob, 0);
+	ck_assert_uint_eq(model_vcpu(t.model, 0, 0)->td_rcx, hob);
+	ck_assert_uint_eq(model_vcpu(t.model, 0, 1)->td_rcx, hob);
+	ck_assert_uint_eq(get_le16(model_guest_ptr(t.model, 0, hob, 2)), 1); /* PHIT */
+}
+END_TEST
+
+/* More than the host has CPUs: KVM's limit for TDs is another than for other VMs. */
+START_TEST(trap_limit_of_vcpus)
+{
+	teardown();
+	cc_machine_setup(&t, "tdx", 1, "5");
+	ck_assert_int_eq(cc_machine_launch(&t), -EINVAL);
+	ck_assert_msg(strstr(t.err.text, "at most 4") != NULL, "%s", t.err.text);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("traps_tdx_guest");
+	TCase *tc = tcase_create("traps");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, trap_all_adds_before_extends);
+	tcase_add_test(tc, trap_only_vcpu_0_started);
+	tcase_add_test(tc, trap_hypercall_ret_negative);
+	tcase_add_test(tc, trap_bus_cycles_cap_forgotten);
+	tcase_add_test(tc, trap_level_triggered_interrupts);
+	tcase_add_test(tc, pins_that_the_guest_programs_are_routes);
+	tcase_add_test(tc, trap_apic_ids_in_cpuid_other_than_vcpu_ids);
+	tcase_add_test(tc, trap_apic_ids_in_madt_other_than_vcpu_ids);
+	tcase_add_test(tc, trap_hob_address_not_given_to_each_vcpu);
+	tcase_add_test(tc, trap_limit_of_vcpus);
+	suite_add_tcase(s, tc);
+	return run_suite(s);
+}

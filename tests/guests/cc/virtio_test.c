@@ -44,7 +44,6 @@ static void test_device(uint64_t n, const struct virtio_case *device)
 
 void test_virtio(const struct options *options)
 {
-	irqs_init();
 	const struct virtio_case *const cases[] = {
 		&virtio_rng,
 		&virtio_blk,
@@ -53,6 +52,7 @@ void test_virtio(const struct options *options)
 	};
 	uint64_t devices = 0;
 
+	irqs_init();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (!virtio_find(cases[i]->id))
 			continue;
