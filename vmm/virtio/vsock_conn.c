@@ -38,9 +38,11 @@ void vsock_schedule(struct vsock_conn *c)
 {
 	bool data = vsock_has_data(c), ready;
 
+	/* guests tell by themselves when there is room again; one that does not is asked, but not
+	 * at once: the answer would be a little room, and the stream go on in small pieces */
 	if (data && vsock_credit(c) == 0 && !c->asked) {
 		c->asked = true;
-		c->wants |= VSOCK_WANT_ASK;
+		vsock_set_deadline(c, c->v->ask_ms);
 	}
 	ready = c->wants != 0 || (data && vsock_credit(c) > 0);
 	if (ready && !c->pending)
@@ -260,7 +262,18 @@ void vsock_take_credit(struct vsock_conn *c, const struct vsock_packet *p)
 {
 	c->guest_alloc = p->buf_alloc;
 	c->guest_forwarded = p->fwd_cnt;
+	/* an answer that there is none is not to be followed by the same question, for ever */
+	if (!c->asked || vsock_credit(c) == 0)
+		return;
 	c->asked = false;
+	vsock_clear_deadline(c);
+}
+
+void vsock_ask(struct vsock_conn *c)
+{
+	vsock_clear_deadline(c);
+	c->wants |= VSOCK_WANT_ASK;
+	vsock_schedule(c);
 }
 
 size_t vsock_read(struct vsock_conn *c, struct iovec *iov, unsigned int n, size_t room)

@@ -82,7 +82,7 @@ struct vsock_conn {
 	bool readable;	      /* until the socket says that it has nothing */
 	bool ending;	      /* there is an end of the stream, or an error, to be read */
 	uint8_t host_shut;    /* VIRTIO_VSOCK_SHUTDOWN_*: what the host does no more */
-	bool asked;	      /* for credit, since the guest's last packet */
+	bool asked;	      /* for credit, or about to be, since there was some */
 	uint32_t sent;	      /* bytes */
 	uint32_t guest_alloc; /* the guest's buf_alloc and fwd_cnt as of its last packet */
 	uint32_t guest_forwarded;
@@ -134,9 +134,9 @@ struct vsock {
 	struct loop_source tick; /* a timerfd */
 	bool ticking;
 
-	/* milliseconds: for the CONNECT line, the guest's answer, a listener that is busy, and
-	 * bytes that a program does not take after the guest has closed */
-	unsigned int greeting_ms, answer_ms, busy_ms, drain_ms;
+	/* milliseconds: for the CONNECT line, the guest's answer, a listener that is busy, bytes
+	 * that a program does not take after the guest has closed, and a guest without room */
+	unsigned int greeting_ms, answer_ms, busy_ms, drain_ms, ask_ms;
 };
 
 /* --- vsock_rx.c ------------------------------------------------------------------------------- */
@@ -172,6 +172,9 @@ void vsock_reset(struct vsock_conn *c);
 
 /* The guest knows of its end. May free it. */
 void vsock_forget(struct vsock_conn *c);
+
+/* The guest has had no room for some time. */
+void vsock_ask(struct vsock_conn *c);
 
 /* Packets of the guest. */
 void vsock_take_credit(struct vsock_conn *c, const struct vsock_packet *p);
@@ -218,7 +221,8 @@ void vsock_hash(struct vsock_conn *c);
 /* Not found any more by its ports, which may be used again. */
 void vsock_unhash(struct vsock_conn *c);
 
-/* Sets c->deadline_ms. At that time a half-open connection is reset, and a draining one closed. */
+/* Sets c->deadline_ms. At that time a half-open connection is reset, a draining one closed, and the
+ * guest of an open one asked for room. */
 void vsock_set_deadline(struct vsock_conn *c, unsigned int ms);
 void vsock_clear_deadline(struct vsock_conn *c);
 

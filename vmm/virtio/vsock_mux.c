@@ -206,7 +206,11 @@ static void tick_ready(struct loop_source *source, uint32_t events)
 	call_again(v);
 	for (c = TAILQ_FIRST(&v->timed); c; c = next) {
 		next = TAILQ_NEXT(c, in_timed);
-		if (now >= c->deadline_ms)
+		if (now < c->deadline_ms)
+			continue;
+		if (c->state == VSOCK_OPEN)
+			vsock_ask(c);
+		else
 			vsock_reset(c);
 	}
 	if (v->virtio.active)
@@ -228,6 +232,7 @@ void vsock_mux_init(struct vsock *v)
 	v->answer_ms = 10000;
 	v->busy_ms = 5000;
 	v->drain_ms = 30000;
+	v->ask_ms = 200;
 }
 
 /* Some descriptors stay for everything else that the process does. */
