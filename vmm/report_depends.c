@@ -33,13 +33,13 @@ static void kernel_keys(struct json *json, const struct config_boot *boot)
 }
 
 /* What the ACPI tables describe, beside the serial port. A balloon is none of a confidential
- * guest's devices, and a TD has none of them. */
-static void platform_keys(struct json *json, enum cc_tech tech)
+ * guest's devices. */
+static void platform_keys(struct json *json)
 {
 	static const char *const devices[] = {"disk", "net", "vsock", "rng", "console"};
 
 	json_string(json, NULL, "machine.vcpus");
-	for (size_t i = 0; i < ARRAY_SIZE(devices) && tech != CC_TDX; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
 		json_string(json, NULL, devices[i]);
 }
 
@@ -72,7 +72,7 @@ static void snp_keys(struct json *json, const struct vmm_config *config)
 		json_string(json, NULL, "boot.device-tree");
 		json_string(json, NULL, "machine.memory");
 		json_string(json, NULL, "snp.cbit");
-		platform_keys(json, CC_SNP);
+		platform_keys(json);
 	} else {
 		json_string(json, NULL, "machine.vcpus");
 	}
@@ -100,7 +100,7 @@ static void hob_keys(struct json *json, bool payload)
 	json_string(json, NULL, "boot.firmware");
 	json_string(json, NULL, "machine.memory");
 	if (payload)
-		platform_keys(json, CC_TDX);
+		platform_keys(json);
 }
 
 /* OVMF hashes the list without its last element, td-shim with it. */
@@ -130,7 +130,7 @@ static void rtmr_input(struct json *json, unsigned int index, const char *what, 
 	if (key)
 		json_string(json, NULL, key);
 	else
-		platform_keys(json, CC_TDX);
+		platform_keys(json);
 	json_end(json);
 	json_end(json);
 }
