@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Commands are 128 bytes each: u32 what, then its arguments. File names have 56 bytes. */
-#define COMMAND_LEN 128u
+#define COMMAND_LEN 128ULL
 #define NAME_LEN    56u
 
 enum command {

@@ -9,7 +9,7 @@
 bool cmdline_acpi_off(const char *cmdline);
 
 /* enough for what cmdline_devices() writes */
-#define CMDLINE_DEVICES (ACPI_MAX_VIRTIO * 64)
+#define CMDLINE_DEVICES (ACPI_MAX_VIRTIO * 64UL)
 
 /*
  * What a kernel needs on its command line to find its virtio devices, to be appended: with

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#define ZLIB_CONST /* what inflate() reads is const */
 #include <zlib.h>
 
 #define FUNCTIONS(X) X(inflateInit2_) X(inflate) X(inflateEnd) X(zError)
@@ -49,8 +50,7 @@ static int gzip_step(void *state, struct codec_buf *buf, const char **why)
 	z_stream *z = &gzip->z;
 	int ret;
 
-	/* Bytef is not const in a zlib without ZLIB_CONST; inflate() does not write there */
-	z->next_in = (Bytef *)(uintptr_t)buf->in;
+	z->next_in = buf->in;
 	z->avail_in = clamp(buf->in_len);
 	z->next_out = buf->out;
 	z->avail_out = clamp(buf->out_len);

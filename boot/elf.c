@@ -214,7 +214,7 @@ static int pvh_entry_in(struct elf *elf, const Elf64_Phdr *p, uint64_t *entry,
 {
 	const char *path = elf->image->path;
 	const uint8_t *desc;
-	size_t desc_len;
+	size_t desc_len = 0;
 	uint8_t *notes;
 	int ret;
 

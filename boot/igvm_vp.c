@@ -138,7 +138,7 @@ static int check_native(const struct igvm_header *header, const uint8_t *native,
 int igvm_vp_features(const struct igvm *igvm, const struct igvm_header *header, uint64_t *features,
 		     struct vmm_error *err)
 {
-	uint8_t page[PAGE_SIZE];
+	uint8_t page[PAGE_SIZE] = {0};
 	int ret = read_page(igvm, header, page, err);
 
 	if (ret == 0)

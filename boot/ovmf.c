@@ -16,8 +16,8 @@ static const struct guid hash_area = /* 7255371f-3a3b-4b04-927b-1da6efa8d454 */
 	GUID(0x7255371f, 0x3a3b, 0x4b04, 0x92, 0x7b, 0x1d, 0xa6, 0xef, 0xa8, 0xd4, 0x54);
 
 /* The metadata: a header, then descriptors. */
-#define HEADER_LEN     16u /* "ASEV", u32 length of it all, u32 version, u32 descriptors */
-#define DESCRIPTOR_LEN 12u /* u32 gpa, u32 length, u32 type */
+#define HEADER_LEN     16u   /* "ASEV", u32 length of it all, u32 version, u32 descriptors */
+#define DESCRIPTOR_LEN 12ULL /* u32 gpa, u32 length, u32 type */
 #define VERSION	       1u
 
 const char *ovmf_section_name(enum ovmf_section_type type)

@@ -46,7 +46,7 @@ int stream_open(struct stream *s, const struct mem_file *file, const struct code
 	ret = open_library(s, err);
 	if (ret < 0)
 		return ret;
-	s->chunk = malloc(2 * STREAM_CHUNK);
+	s->chunk = malloc((size_t)2 * STREAM_CHUNK);
 	ret = s->chunk ? codec->start(s->library, &s->state) : -ENOMEM;
 	if (ret < 0) {
 		stream_close(s);

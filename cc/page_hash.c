@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#define PAGE_SIZE   4096
+#define PAGE_SIZE   4096UL
 #define DIGEST	    48
-#define CHUNK_PAGES 64			    /* one unit of work: 256 KiB */
-#define RING	    (4 * PAGE_HASH_THREADS) /* digests of so many chunks are kept: 96 KiB */
+#define CHUNK_PAGES 64UL		      /* one unit of work: 256 KiB */
+#define RING	    (4UL * PAGE_HASH_THREADS) /* digests of so many chunks are kept: 96 KiB */
 
 struct chunk {
 	_Atomic uint64_t done; /* 1 + number of the chunk whose digests these are; 0: none */

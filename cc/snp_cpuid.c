@@ -8,7 +8,7 @@
 
 /* Page: u32 count, 12 reserved bytes, entries of 48 bytes. */
 #define HEADER	   16
-#define ENTRY_SIZE 48
+#define ENTRY_SIZE 48ULL
 
 enum {
 	ENTRY_FUNCTION = 0,

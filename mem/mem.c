@@ -254,10 +254,10 @@ int mem_add_rom(struct guest_mem *mem, const char *name, uint64_t gpa, uint64_t 
 int mem_add_ram(struct guest_mem *mem, uint64_t size, struct vmm_error *err)
 {
 	static const char *const names[] = {"low RAM", "high RAM"};
-	struct gpa_range ram[2];
+	struct gpa_range ram[2] = {{0}};
 	size_t n = layout_ram(size, ram);
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && i < ARRAY_SIZE(ram); i++) {
 		int ret = mem_add_region(mem, names[i], ram[i].gpa, ram[i].len, err);
 
 		if (ret < 0)

@@ -172,6 +172,7 @@ bool loop_call(struct loop *loop, void (*fn)(void *arg), void *arg)
 		return true;
 	}
 	if (loop->phase == LOOP_LIVE) {
+		/* cppcheck-suppress autoVariables; it is out of the list when the wait ends */
 		*loop->last = &call;
 		loop->last = &call.next;
 		n = write(loop->calls.fd, &one, sizeof(one));

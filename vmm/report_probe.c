@@ -12,7 +12,6 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +66,7 @@ static void probe_cpu(struct probe *p)
 /* A small file with one decimal number. */
 static bool read_number(const struct sys *sys, const char *path, uint64_t *value)
 {
-	char buf[32];
+	char buf[32], *end;
 	ssize_t n;
 	int fd;
 
@@ -79,7 +78,8 @@ static bool read_number(const struct sys *sys, const char *path, uint64_t *value
 	if (n <= 0)
 		return false;
 	buf[n] = '\0';
-	return sscanf(buf, "%" SCNu64, value) == 1;
+	*value = strtoull(buf, &end, 10);
+	return end != buf;
 }
 
 static void probe_hugepages(struct probe *p, const struct sys *sys)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-int vmm_error_set(struct vmm_error *err, int code, const char *fmt, ...)
+int(vmm_error_set)(struct vmm_error *err, int code, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -20,7 +20,7 @@ int vmm_error_set(struct vmm_error *err, int code, const char *fmt, ...)
 	return code;
 }
 
-int vmm_error_errno(struct vmm_error *err, int code, const char *fmt, ...)
+int(vmm_error_errno)(struct vmm_error *err, int code, const char *fmt, ...)
 {
 	const char *name = strerrorname_np(-code);
 	const char *meaning = strerrordesc_np(-code);

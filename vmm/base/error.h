@@ -23,6 +23,12 @@ int vmm_error_set(struct vmm_error *err, int code, const char *fmt, ...)
 int vmm_error_errno(struct vmm_error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+#ifdef __clang_analyzer__
+/* It sees one file at a time, and would go on with a failed call as if it had not failed. */
+#define vmm_error_set(err, code, ...)	(vmm_error_set(err, code, __VA_ARGS__), (code))
+#define vmm_error_errno(err, code, ...) (vmm_error_errno(err, code, __VA_ARGS__), (code))
+#endif
+
 /* Puts "prefix: " in front of the text that is there. Leaves code and firmware alone. */
 void vmm_error_prefix(struct vmm_error *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -49,7 +49,7 @@ struct log_file {
 enum status log_open(struct log_file *log, const char *path);
 void log_close(struct log_file *log);
 /* For struct minivmm_host; ctx is a struct log_file. "minivmm: warning: …" */
-void log_line(void *ctx, int level, const char *line);
+void log_line(void *ctx, int level, const char *text);
 
 /* --- timings.c -------------------------------------------------------------------------------- */
 

@@ -253,11 +253,11 @@ static void check_sockets(const struct checker *c)
 		complain(c, "control.socket", "vsock.path is the same socket");
 }
 
-void config_check(const struct vmm_config *config, bool complete, config_complaint_fn *fn,
+void config_check(const struct vmm_config *config, bool complete, config_complaint_fn *complain_to,
 		  void *ctx)
 {
 	const struct checker c = {
-		.config = config, .complete = complete, .complain = fn, .ctx = ctx};
+		.config = config, .complete = complete, .complain = complain_to, .ctx = ctx};
 
 	check_machine(&c);
 	check_boot(&c);

@@ -49,7 +49,7 @@ int fw_cfg_add_named(struct fw_cfg *fw, const char *name, const void *bytes, uin
 	if (ret < 0)
 		return ret;
 	entry.size = htonl((uint32_t)len);
-	strcpy(entry.name, name);
+	memcpy(entry.name, name, strlen(name));
 	memcpy(dir->bytes + dir->len, &entry, sizeof(entry));
 	dir->len += (uint32_t)sizeof(entry);
 	n = htonl(n + 1);

@@ -32,7 +32,7 @@
 #define BLK_QUEUE_SIZE 256u
 #define BLK_MAX_SEGS   (BLK_QUEUE_SIZE - 2) /* beside header and status */
 #define BLK_MAX_SEG    65536u
-#define BLK_MAX_LEN    (BLK_MAX_SEGS * BLK_MAX_SEG)
+#define BLK_MAX_LEN    ((uint64_t)BLK_MAX_SEGS * BLK_MAX_SEG)
 /* bytes of one request to write zeroes, which have to be written where the file system knows no
  * better, and of one to discard, which never costs that much */
 #define BLK_MAX_ZEROES	(16u << 20)

@@ -196,7 +196,7 @@ static bool receive_one(struct net_port *port, struct virtq *q, struct turn *tur
 void net_receive(struct net_port *port)
 {
 	struct net *net = port->net;
-	struct virtq *q = &net->virtio.queue[2 * port->index];
+	struct virtq *q = &net->virtio.queue[(size_t)2 * port->index];
 	struct turn turn = {0};
 
 	while (port->readable && !turn_over(&turn) && may_pass(&net->rx_limit) &&

@@ -157,7 +157,7 @@ static int set_memory(const struct net_port *port)
 static int find_areas(const struct virtq *q, struct vhost_vring_addr *address)
 {
 	const struct guest_mem *mem = q->dev->host->mem;
-	void *desc = mem_ptr(mem, q->desc.gpa, 16u * q->size);
+	void *desc = mem_ptr(mem, q->desc.gpa, UINT64_C(16) * q->size);
 	void *avail = mem_ptr(mem, q->avail.gpa, 6 + 2u * q->size);
 	void *used = mem_ptr(mem, q->used.gpa, 6 + 8u * q->size);
 
@@ -202,7 +202,7 @@ static int set_backend(const struct net_port *port, unsigned int ring, int fd)
 int net_vhost_start(struct net_port *port)
 {
 	struct virtio_device *dev = &port->net->virtio;
-	struct virtq *q = &dev->queue[2 * port->index];
+	struct virtq *q = &dev->queue[(size_t)2 * port->index];
 	uint64_t features = dev->features & ring_features;
 	int ret;
 
@@ -226,7 +226,7 @@ int net_vhost_start(struct net_port *port)
 void net_vhost_stop(struct net_port *port)
 {
 	struct virtio_device *dev = &port->net->virtio;
-	struct virtq *q = &dev->queue[2 * port->index];
+	struct virtq *q = &dev->queue[(size_t)2 * port->index];
 
 	if (!port->vhost_runs)
 		return;

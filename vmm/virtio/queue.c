@@ -328,8 +328,9 @@ bool virtq_valid(const struct virtq *q)
 	/* alignments: section 2.7, table of the three parts */
 	return q->size > 0 && (q->size & (q->size - 1)) == 0 && q->size <= q->dev->queue_max &&
 	       is_aligned(q->desc.gpa, 16) && is_aligned(q->avail.gpa, 2) &&
-	       is_aligned(q->used.gpa, 4) && q->avail.gpa <= UINT64_MAX - 8 * VIRTQ_MAX_SIZE &&
-	       q->used.gpa <= UINT64_MAX - 16 * VIRTQ_MAX_SIZE;
+	       is_aligned(q->used.gpa, 4) &&
+	       q->avail.gpa <= UINT64_MAX - UINT64_C(8) * VIRTQ_MAX_SIZE &&
+	       q->used.gpa <= UINT64_MAX - UINT64_C(16) * VIRTQ_MAX_SIZE;
 }
 
 static void find(const struct virtq *q, struct virtq_area *area, uint64_t len)

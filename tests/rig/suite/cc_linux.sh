@@ -19,7 +19,7 @@ linux_boots() { # linux_boots TECH VCPUS DIALECT [FAULTS]
 }
 
 test_snp_in_place_preserve() { linux_boots snp 1 preserve; }
-test_snp_in_place() { linux_boots snp 2 in-place-only both; }
+test_snp_in_place() { linux_boots snp 2 in-place-only interrupted; }
 test_snp_split() { linux_boots snp 4 split; }
 test_sw_protected_in_place_preserve() { linux_boots sw-protected 1 preserve; }
 test_sw_protected_in_place() { linux_boots sw-protected 2 in-place-only; }
