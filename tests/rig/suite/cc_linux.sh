@@ -14,13 +14,14 @@ linux_boots() { # linux_boots TECH VCPUS DIALECT [FAULTS]
 	expect_stdout "GUEST cpus=$2 "
 	expect_stderr "launched: memory is $memory_mode,"
 	private=$(sed -n 's/.*at the end \([0-9]*\) pages were private.*/\1/p' "$T/stderr")
-	# all of it: this Linux does not know how to share any
-	[ "$private" -gt $((128 * 256 - 256)) ] || fail "$private pages are private"
+	# This Linux does not know how to share any. Where KVM cannot keep contents, boot items of a
+	# software-protected guest become private as they are touched.
+	[ "$private" -gt $((128 * 256 * 9 / 10)) ] || fail "$private pages are private"
 }
 
 test_snp_in_place_preserve() { linux_boots snp 1 preserve; }
 test_snp_in_place() { linux_boots snp 2 in-place-only interrupted; }
 test_snp_split() { linux_boots snp 4 split; }
 test_sw_protected_in_place_preserve() { linux_boots sw-protected 1 preserve; }
-test_sw_protected_in_place() { linux_boots sw-protected 2 in-place-only; }
-test_sw_protected_split() { linux_boots sw-protected 1 split interrupted; }
+test_sw_protected_in_place() { linux_boots sw-protected 2 in-place-only interrupted; }
+test_sw_protected_split() { linux_boots sw-protected 1 split; }
