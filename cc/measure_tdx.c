@@ -11,30 +11,41 @@
 #define RECORD_GPA  16
 #define CHUNK	    256 /* bytes per TDH.MR.EXTEND */
 
-static void add_record(struct sha384_ctx *sha, const char *name, uint64_t gpa)
-{
-	uint8_t record[RECORD_SIZE] = {0};
+/* A third of what is hashed are records, which differ in their address only. */
+struct mrtd {
+	struct sha384_ctx sha;
+	uint8_t page_add[RECORD_SIZE], extend[RECORD_SIZE];
+};
 
-	memcpy(record, name, strlen(name));
-	put_le64(record + RECORD_GPA, gpa);
-	sha384_take(sha, record, sizeof(record));
+static void mrtd_init(struct mrtd *mrtd)
+{
+	memset(mrtd, 0, sizeof(*mrtd));
+	sha384_init(&mrtd->sha);
+	memcpy(mrtd->page_add, "MEM.PAGE.ADD", 12);
+	memcpy(mrtd->extend, "MR.EXTEND", 9);
 }
 
-static void add_page(struct sha384_ctx *sha, uint64_t gpa, const uint8_t *contents)
+static void add_record(struct mrtd *mrtd, uint8_t record[RECORD_SIZE], uint64_t gpa)
 {
-	add_record(sha, "MEM.PAGE.ADD", gpa);
+	put_le64(record + RECORD_GPA, gpa);
+	sha384_take(&mrtd->sha, record, RECORD_SIZE);
+}
+
+static void add_page(struct mrtd *mrtd, uint64_t gpa, const uint8_t *contents)
+{
+	add_record(mrtd, mrtd->page_add, gpa);
 	for (uint64_t at = 0; contents && at < PAGE_SIZE; at += CHUNK) {
-		add_record(sha, "MR.EXTEND", gpa + at);
-		sha384_take(sha, contents + at, CHUNK);
+		add_record(mrtd, mrtd->extend, gpa + at);
+		sha384_take(&mrtd->sha, contents + at, CHUNK);
 	}
 }
 
 int measure_tdx(const struct load_plan *plan, const struct guest_mem *mem,
 		struct cc_measurement *out, struct vmm_error *err)
 {
-	struct sha384_ctx sha;
+	struct mrtd mrtd;
 
-	sha384_init(&sha);
+	mrtd_init(&mrtd);
 	for (size_t i = 0; i < plan->nitems; i++) {
 		const struct load_item *item = &plan->item[i];
 		const uint8_t *bytes = item->src ? item->src : mem_ptr(mem, item->gpa, item->len);
@@ -45,12 +56,12 @@ int measure_tdx(const struct load_plan *plan, const struct guest_mem *mem,
 			return vmm_error_set(err, -EFAULT, "%s at %#llx is outside of guest memory",
 					     item->name, (unsigned long long)item->gpa);
 		for (uint64_t at = 0; at < item->len; at += PAGE_SIZE) {
-			add_page(&sha, item->gpa + at, item->measured ? bytes + at : NULL);
+			add_page(&mrtd, item->gpa + at, item->measured ? bytes + at : NULL);
 			out->pages++;
 		}
 		if (item->measured)
 			out->bytes += item->len;
 	}
-	sha384_digest(&sha, CC_DIGEST, out->digest);
+	sha384_digest(&mrtd.sha, CC_DIGEST, out->digest);
 	return 0;
 }
