@@ -158,5 +158,6 @@ void sha384_take(struct sha384_ctx *sha, const uint8_t *bytes, size_t len)
 		bytes += nblocks * SHA384_BLOCK;
 		len -= nblocks * SHA384_BLOCK;
 	}
-	sha384_update(sha, len, bytes);
+	if (len > 0)
+		sha384_update(sha, len, bytes);
 }
