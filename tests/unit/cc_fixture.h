@@ -102,9 +102,10 @@ static inline void launch_init(struct launch *t, enum cc_tech tech, unsigned int
 	t->log = (struct vmm_log){.write = launch_keep_line, .ctx = t, .level = VMM_LOG_INFO};
 	load_plan_init(&t->plan);
 	launch_pauses = 0;
-	t->source = aligned_alloc(PAGE_SIZE, PAGES(2));
+	/* a page more than any item has, for sources that begin somewhere in the first one */
+	t->source = aligned_alloc(PAGE_SIZE, PAGES(3));
 	ck_assert_ptr_nonnull(t->source);
-	memset(t->source, 0x55, PAGES(2));
+	memset(t->source, 0x55, PAGES(3));
 	put_le32(t->source + 4, 0xcafe);
 }
 
