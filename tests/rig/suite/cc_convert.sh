@@ -44,7 +44,6 @@ launches() { # launches TECH VCPUS FAULTS SOURCE
 every() { # every TECH DIALECT
 	local vcpus faults source
 
-	long
 	dialect "$2"
 	for vcpus in 1 2 4; do
 		[ "$1-$vcpus" != tdx-4 ] || continue
@@ -88,20 +87,20 @@ test_sw_protected_in_place() { some sw-protected flags0; }
 test_sw_protected_in_place_only() { some sw-protected in-place-only; }
 test_sw_protected_split() { some sw-protected split; }
 
-test_snp_in_place_preserve_every_launch() { every snp preserve; }
-test_snp_in_place_every_launch() { every snp flags0; }
-test_snp_in_place_only_every_launch() { every snp in-place-only; }
-test_snp_split_every_launch() { every snp split; }
+test_snp_in_place_preserve_every_launch() { long; every snp preserve; }
+test_snp_in_place_every_launch() { long; every snp flags0; }
+test_snp_in_place_only_every_launch() { long; every snp in-place-only; }
+test_snp_split_every_launch() { long; every snp split; }
 
-test_tdx_in_place_preserve_every_launch() { every tdx preserve; }
-test_tdx_in_place_every_launch() { every tdx flags0; }
-test_tdx_in_place_only_every_launch() { every tdx in-place-only; }
-test_tdx_split_every_launch() { every tdx split; }
+test_tdx_in_place_preserve_every_launch() { long; every tdx preserve; }
+test_tdx_in_place_every_launch() { long; every tdx flags0; }
+test_tdx_in_place_only_every_launch() { long; every tdx in-place-only; }
+test_tdx_split_every_launch() { long; every tdx split; }
 
-test_sw_protected_in_place_preserve_every_launch() { every sw-protected preserve; }
-test_sw_protected_in_place_every_launch() { every sw-protected flags0; }
-test_sw_protected_in_place_only_every_launch() { every sw-protected in-place-only; }
-test_sw_protected_split_every_launch() { every sw-protected split; }
+test_sw_protected_in_place_preserve_every_launch() { long; every sw-protected preserve; }
+test_sw_protected_in_place_every_launch() { long; every sw-protected flags0; }
+test_sw_protected_in_place_only_every_launch() { long; every sw-protected in-place-only; }
+test_sw_protected_split_every_launch() { long; every sw-protected split; }
 
 # The host could convert in place, and is told not to.
 test_split_by_request() {
