@@ -64,7 +64,8 @@ static void lapic_write(uint32_t reg, uint32_t value)
 		mmio_write(LAPIC + reg, value);
 }
 
-static void came(unsigned int pin)
+/* called by handlers, which may change no register */
+__attribute__((no_caller_saved_registers)) static void came(unsigned int pin)
 {
 	count[pin]++;
 	lapic_write(LAPIC_EOI, 0);
