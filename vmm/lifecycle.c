@@ -219,7 +219,7 @@ int minivmm_end_fd(const struct minivmm *vm)
 /* At least 0. */
 static int remaining_ms(int64_t deadline)
 {
-	int64_t left = deadline - (int64_t)(timer_now() / 1000000);
+	int64_t left = deadline - (int64_t)timer_now_ms();
 
 	return left > 0 ? (int)left : 0;
 }
@@ -227,7 +227,7 @@ static int remaining_ms(int64_t deadline)
 int minivmm_wait(struct minivmm *vm, int timeout_ms, struct minivmm_result *result)
 {
 	struct pollfd over = {.fd = vm->end_fd, .events = POLLIN};
-	int64_t deadline = timeout_ms < 0 ? 0 : (int64_t)(timer_now() / 1000000) + timeout_ms;
+	int64_t deadline = timeout_ms < 0 ? 0 : (int64_t)timer_now_ms() + timeout_ms;
 	int left = timeout_ms;
 	int ret;
 

@@ -13,11 +13,6 @@
 /* While requests are under way: for time limits, and for services whose queue is full. */
 #define TICK_MS 100
 
-static uint64_t now_ms(void)
-{
-	return timer_now() / 1000000;
-}
-
 /* --- in the I/O thread ------------------------------------------------------------------------ */
 
 static void set_ticking(struct quote_service *service, bool on)
@@ -66,7 +61,7 @@ static void tick_ready(struct loop_source *source, uint32_t events)
 {
 	struct quote_service *service =
 		(struct quote_service *)((char *)source - offsetof(struct quote_service, tick));
-	uint64_t now = now_ms();
+	uint64_t now = timer_now_ms();
 	bool active = false;
 
 	(void)events;
@@ -124,7 +119,7 @@ int quote_submit(struct quote_service *service, uint64_t gpa, uint32_t size, con
 		.state = SUBMITTED,
 		.gpa = gpa,
 		.size = size,
-		.deadline_ms = now_ms() + service->limit_ms,
+		.deadline_ms = timer_now_ms() + service->limit_ms,
 		.out = malloc(quote_request_size(report_len)),
 		.out_len = quote_request_size(report_len),
 	};

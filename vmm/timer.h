@@ -22,4 +22,10 @@ void timer_set(struct timer *timer, uint64_t ns);
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t timer_now(void);
 
+/* The same in milliseconds. */
+static inline uint64_t timer_now_ms(void)
+{
+	return timer_now() / 1000000;
+}
+
 #endif

@@ -15,11 +15,6 @@
 
 #define BLOCKED_RETRY_MS 20
 
-static uint64_t now_ms(void)
-{
-	return timer_now() / 1000000;
-}
-
 /* --- output, with the lock held --------------------------------------------------------------- */
 
 static void arm_timer(struct console *c)
@@ -49,7 +44,7 @@ static void write_out(struct console *c)
 			continue;
 		if (n == -EAGAIN || n == 0) {
 			if (!c->blocked)
-				c->blocked_since = now_ms();
+				c->blocked_since = timer_now_ms();
 			c->blocked = true;
 			return;
 		}
@@ -152,7 +147,7 @@ static void timer_ready(struct loop_source *source, uint32_t events)
 	pthread_mutex_lock(&c->lock);
 	c->timer_armed = false;
 	write_out(c);
-	if (c->blocked && now_ms() - c->blocked_since >= CONSOLE_STALL_MS)
+	if (c->blocked && timer_now_ms() - c->blocked_since >= CONSOLE_STALL_MS)
 		c->lossy = true;
 	if (c->len)
 		arm_timer(c);
@@ -171,7 +166,7 @@ static void timer_ready(struct loop_source *source, uint32_t events)
 static void drain(struct console *c)
 {
 	static const struct timespec at_once = {0};
-	uint64_t now = now_ms(), end = now + CONSOLE_END_MS;
+	uint64_t now = timer_now_ms(), end = now + CONSOLE_END_MS;
 	sigset_t sigpipe, old, pending;
 
 	sigemptyset(&sigpipe);
@@ -181,7 +176,7 @@ static void drain(struct console *c)
 
 	pthread_mutex_lock(&c->lock);
 	write_out(c);
-	for (; c->len && now < end; now = now_ms()) {
+	for (; c->len && now < end; now = timer_now_ms()) {
 		struct pollfd p = {.fd = c->out.fd, .events = POLLOUT};
 
 		poll(&p, 1, (int)(end - now));

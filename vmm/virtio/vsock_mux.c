@@ -19,11 +19,6 @@
 #define MAX_CONNS 16384
 #define SPARE_FDS 128 /* descriptors that a guest cannot use up */
 
-static uint64_t now_ms(void)
-{
-	return timer_now() / 1000000;
-}
-
 /* --- which there are -------------------------------------------------------------------------- */
 
 static struct vsock_bucket *bucket(struct vsock *v, uint32_t host_port, uint32_t guest_port)
@@ -107,7 +102,7 @@ static void set_ticking(struct vsock *v, bool on)
 
 void vsock_set_deadline(struct vsock_conn *c, unsigned int ms)
 {
-	c->deadline_ms = now_ms() + ms;
+	c->deadline_ms = timer_now_ms() + ms;
 	if (!c->timed)
 		TAILQ_INSERT_TAIL(&c->v->timed, c, in_timed);
 	c->timed = true;
@@ -197,7 +192,7 @@ static void call_again(struct vsock *v)
 static void tick_ready(struct loop_source *source, uint32_t events)
 {
 	struct vsock *v = (struct vsock *)((char *)source - offsetof(struct vsock, tick));
-	uint64_t now = now_ms(), count;
+	uint64_t now = timer_now_ms(), count;
 	struct vsock_conn *c, *next;
 	ssize_t n = read(source->fd, &count, sizeof(count));
 
