@@ -118,12 +118,13 @@ void *mem_ptr(const struct guest_mem *mem, uint64_t gpa, uint64_t len)
 	return ptr;
 }
 
+/* Devices write through here while the guest runs, for which none of this is. */
 void mem_note_written(const struct guest_mem *mem, uint64_t gpa, uint64_t len)
 {
-	const struct mem_region *r = mem_find(mem, gpa, len);
+	const struct mem_region *r = mem->sealed ? NULL : mem_find(mem, gpa, len);
 	uint64_t page, end;
 
-	if (!r || !r->state || mem->sealed || len == 0)
+	if (!r || !r->state || len == 0)
 		return;
 	page = (gpa - r->gpa) / PAGE_SIZE;
 	end = (gpa - r->gpa + len - 1) / PAGE_SIZE + 1;
