@@ -152,19 +152,13 @@ static int set_memory(const struct net_port *port)
 	return call(port, VHOST_SET_MEM_TABLE, table);
 }
 
-/* Where the three areas are in this process; -EFAULT when one is not all RAM. Sizes: section 2.7.
- */
+/* Where the three areas are in this process; -EFAULT when one is not all RAM. */
 static int find_areas(const struct virtq *q, struct vhost_vring_addr *address)
 {
-	const struct guest_mem *mem = q->dev->host->mem;
-	void *desc = mem_ptr(mem, q->desc.gpa, UINT64_C(16) * q->size);
-	void *avail = mem_ptr(mem, q->avail.gpa, 6 + 2u * q->size);
-	void *used = mem_ptr(mem, q->used.gpa, 6 + 8u * q->size);
-
-	address->desc_user_addr = (uintptr_t)desc;
-	address->avail_user_addr = (uintptr_t)avail;
-	address->used_user_addr = (uintptr_t)used;
-	return desc && avail && used ? 0 : -EFAULT;
+	address->desc_user_addr = (uintptr_t)q->desc.at;
+	address->avail_user_addr = (uintptr_t)q->avail.at;
+	address->used_user_addr = (uintptr_t)q->used.at;
+	return q->desc.at && q->avail.at && q->used.at ? 0 : -EFAULT;
 }
 
 static int set_queue(const struct net_port *port, unsigned int ring, struct virtq *q)
