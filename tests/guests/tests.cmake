@@ -9,8 +9,8 @@ enable_language(ASM)
 
 set(cc guests/cc)
 set(cc_common ${cc}/convert.c ${cc}/cpus.c ${cc}/igvm.c ${cc}/io.c ${cc}/irq.c ${cc}/main.c ${cc}/memory.c
-	${cc}/misbehave.c ${cc}/pattern.S ${cc}/virtio.c ${cc}/virtio_blk.c ${cc}/virtio_net.c
-	${cc}/virtio_rng.c ${cc}/virtio_test.c ${cc}/virtio_vsock.c)
+	${cc}/misbehave.c ${cc}/pattern.S ${cc}/trap.c ${cc}/virtio.c ${cc}/virtio_blk.c
+	${cc}/virtio_net.c ${cc}/virtio_rng.c ${cc}/virtio_test.c ${cc}/virtio_vsock.c)
 add_executable(ccguest.elf ${cc_common} ${cc}/boot_elf.c ${cc}/start.S)
 add_executable(ccguest.fd ${cc_common} ${cc}/boot_td.c ${cc}/reset.S)
 foreach(guest_and_script ccguest.elf:guest.ld ccguest.fd:td.ld)

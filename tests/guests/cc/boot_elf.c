@@ -63,6 +63,7 @@ void wake_other_cpus(void)
 void guest_main(const struct boot_params *params)
 {
 	io_init();
+	traps_init();
 	if ((uintptr_t)params == IGVM_AREA)
 		run(igvm_cmdline());
 	if (params->hdr.header != HEADER_MAGIC)

@@ -50,6 +50,7 @@ static void check_hobs(uint64_t gpa)
 void td_main(uint64_t hob_gpa)
 {
 	io_init();
+	traps_init();
 	if (hob_gpa == 0)
 		run(igvm_cmdline());
 	check_hobs(hob_gpa);

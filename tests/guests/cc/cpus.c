@@ -44,6 +44,7 @@ void ap_main(unsigned int cpu)
 {
 	while (!job) /* a TD's CPUs start all at once */
 		__asm__ volatile("pause");
+	traps_load();
 	arrived++;
 	job(cpu);
 	stopped++;

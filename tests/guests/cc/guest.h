@@ -82,6 +82,19 @@ void cpus_stop(void);
 void wake_other_cpus(void);
 _Noreturn void ap_main(unsigned int cpu);
 
+/* --- trap.c: exceptions, and the table of interrupts -------------------------------------------- */
+
+struct frame;
+typedef void trap_handler(struct frame *frame); /* with __attribute__((interrupt)) */
+
+/* The boot CPU's, before all else: from then on exceptions are told by fail(). */
+void traps_init(void);
+
+/* The other CPUs': the same tables. */
+void traps_load(void);
+
+void trap_set_gate(unsigned int vector, trap_handler *handler);
+
 /* --- irq.c: interrupts of virtio devices ------------------------------------------------------ */
 
 /* From now on they come to this CPU, the boot CPU, and are counted. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Interrupts of devices: pins of the I/O APIC, each with a vector of its own at the boot CPU, and how
- * often it came. Intel SDM volume 3, 6.10 to 6.14 and chapter 11; 82093AA datasheet, section 3.
+ * often it came. Intel SDM volume 3, chapter 11; 82093AA datasheet, section 3.
  */
 #include "tests/guests/cc/guest.h"
 
@@ -23,23 +23,8 @@
 
 #define PIC_MASK 0x21 /* and 0xa1, of the other 8259 */
 
-#define CODE_SELECTOR 8
-#define GATE	      0x8e00 /* present, 64-bit interrupt gate */
-
-struct gate {
-	uint16_t offset_low, selector, type, offset_middle;
-	uint32_t offset_high, reserved;
-};
-
-struct __attribute__((packed)) table_register {
-	uint16_t limit;
-	uint64_t base;
-};
-
 struct frame;
 
-static const uint64_t gdt[] = {0, 0x00af9b000000ffff};
-static struct gate idt[256];
 static volatile uint64_t count[PINS];
 static bool x2apic;
 
@@ -94,38 +79,6 @@ __attribute__((interrupt)) static void spurious(struct frame *frame)
 	(void)frame;
 }
 
-static void set_gate(unsigned int vector, void (*handler)(struct frame *frame))
-{
-	const uint64_t offset = (uint64_t)handler;
-
-	idt[vector] = (struct gate){
-		.offset_low = (uint16_t)offset,
-		.offset_middle = (uint16_t)(offset >> 16),
-		.offset_high = (uint32_t)(offset >> 32),
-		.selector = CODE_SELECTOR,
-		.type = GATE,
-	};
-}
-
-/* Segments that an interrupt can return to, whatever the CPU was started with. */
-static void load_tables(void)
-{
-	const struct table_register gdtr = {sizeof(gdt) - 1, (uint64_t)gdt};
-	const struct table_register idtr = {sizeof(idt) - 1, (uint64_t)idt};
-
-	__asm__ volatile("lgdt %0\n\t"
-			 "lidt %1\n\t"
-			 "mov %2, %%ss\n\t"
-			 "pushq %3\n\t"
-			 "leaq 1f(%%rip), %%rax\n\t"
-			 "pushq %%rax\n\t"
-			 "lretq\n"
-			 "1:"
-			 :
-			 : "m"(gdtr), "m"(idtr), "r"(0), "i"(CODE_SELECTOR)
-			 : "rax", "memory");
-}
-
 /* The first sixteen lines lead to the 8259s as well, which were never told vectors. */
 static void silence_pics(void)
 {
@@ -147,9 +100,8 @@ void irqs_init(void)
 {
 	x2apic = rdmsr(MSR_APIC_BASE) & APIC_BASE_X2;
 	for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++)
-		set_gate(FIRST_VECTOR + windows[i].pin, windows[i].handler);
-	set_gate(SPURIOUS, spurious);
-	load_tables();
+		trap_set_gate(FIRST_VECTOR + windows[i].pin, windows[i].handler);
+	trap_set_gate(SPURIOUS, spurious);
 	silence_pics();
 	lapic_write(LAPIC_SVR, LAPIC_ENABLED | SPURIOUS);
 	for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++)
