@@ -27,26 +27,41 @@ test_sw_protected_in_place_preserve() { linux_boots sw-protected 1 preserve; }
 test_sw_protected_in_place() { linux_boots sw-protected 2 in-place-only interrupted; }
 test_sw_protected_split() { linux_boots sw-protected 1 split; }
 
-# Each of all combinations; only firmware copies. That calls end after one page is cc_convert's to show:
-# here it would be 32768 of them.
-every() { # every TECH DIALECT
-	local vcpus faults source
+# All combinations with a number of CPUs; only firmware copies. That calls end after one page is
+# cc_convert's to show: here it would be 32768 of them.
+every() { # every TECH DIALECT VCPUS
+	local faults source
 
-	for vcpus in 1 2 4; do
-		for faults in none interrupted; do
-			for source in auto copy; do
-				[ "$1-$source" != sw-protected-copy ] || continue
-				linux_boots "$1" "$vcpus" "$2" "$faults" "$source"
-			done
+	for faults in none interrupted; do
+		for source in auto copy; do
+			[ "$1-$source" != sw-protected-copy ] || continue
+			linux_boots "$1" "$3" "$2" "$faults" "$source"
 		done
 	done
 }
 
-test_snp_in_place_preserve_every_boot() { long; every snp preserve; }
-test_snp_in_place_every_boot() { long; every snp flags0; }
-test_snp_in_place_only_every_boot() { long; every snp in-place-only; }
-test_snp_split_every_boot() { long; every snp split; }
-test_sw_protected_in_place_preserve_every_boot() { long; every sw-protected preserve; }
-test_sw_protected_in_place_every_boot() { long; every sw-protected flags0; }
-test_sw_protected_in_place_only_every_boot() { long; every sw-protected in-place-only; }
-test_sw_protected_split_every_boot() { long; every sw-protected split; }
+test_snp_in_place_preserve_1cpu_every_boot() { long; every snp preserve 1; }
+test_snp_in_place_preserve_2cpus_every_boot() { long; every snp preserve 2; }
+test_snp_in_place_preserve_4cpus_every_boot() { long; every snp preserve 4; }
+test_snp_in_place_1cpu_every_boot() { long; every snp flags0 1; }
+test_snp_in_place_2cpus_every_boot() { long; every snp flags0 2; }
+test_snp_in_place_4cpus_every_boot() { long; every snp flags0 4; }
+test_snp_in_place_only_1cpu_every_boot() { long; every snp in-place-only 1; }
+test_snp_in_place_only_2cpus_every_boot() { long; every snp in-place-only 2; }
+test_snp_in_place_only_4cpus_every_boot() { long; every snp in-place-only 4; }
+test_snp_split_1cpu_every_boot() { long; every snp split 1; }
+test_snp_split_2cpus_every_boot() { long; every snp split 2; }
+test_snp_split_4cpus_every_boot() { long; every snp split 4; }
+
+test_sw_protected_in_place_preserve_1cpu_every_boot() { long; every sw-protected preserve 1; }
+test_sw_protected_in_place_preserve_2cpus_every_boot() { long; every sw-protected preserve 2; }
+test_sw_protected_in_place_preserve_4cpus_every_boot() { long; every sw-protected preserve 4; }
+test_sw_protected_in_place_1cpu_every_boot() { long; every sw-protected flags0 1; }
+test_sw_protected_in_place_2cpus_every_boot() { long; every sw-protected flags0 2; }
+test_sw_protected_in_place_4cpus_every_boot() { long; every sw-protected flags0 4; }
+test_sw_protected_in_place_only_1cpu_every_boot() { long; every sw-protected in-place-only 1; }
+test_sw_protected_in_place_only_2cpus_every_boot() { long; every sw-protected in-place-only 2; }
+test_sw_protected_in_place_only_4cpus_every_boot() { long; every sw-protected in-place-only 4; }
+test_sw_protected_split_1cpu_every_boot() { long; every sw-protected split 1; }
+test_sw_protected_split_2cpus_every_boot() { long; every sw-protected split 2; }
+test_sw_protected_split_4cpus_every_boot() { long; every sw-protected split 4; }
