@@ -11,13 +11,13 @@ purposes=(build rig test)
 tests/install-deps.sh "${purposes[@]}"
 
 build() { # build PRESET TARGET...
-	echo "=== $1: build"
+	echo "=== $1: build (after $SECONDS s)"
 	cmake --preset "$1" -G Ninja --log-level=WARNING > /dev/null
 	cmake --build --preset "$1" --target "${@:2}"
 }
 
 test_in() { # test_in FOLDER ARGUMENT...
-	echo "=== $1: test"
+	echo "=== $1: test (after $SECONDS s)"
 	ctest --test-dir "$1" --output-on-failure "${@:2}"
 }
 
@@ -35,4 +35,5 @@ build clang all
 # failing each call in turn takes long, and proves the same of the same sources three times
 test_in build-clang -j "$(nproc)" -E '^rig/|^unit/test_fail_nth'
 build release all
-test_in build
+test_in build -j "$(nproc)" # but the rig's run, which ctest starts by itself
+echo "=== done in $SECONDS s"
