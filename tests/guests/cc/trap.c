@@ -65,35 +65,19 @@ exception(uint64_t vector, uint64_t error, const struct frame *frame)
 	{                                                                                          \
 		exception(vector, error, frame);                                                   \
 	}
-FAULT(0)
-FAULT(1)
-FAULT(2)
-FAULT(3)
-FAULT(6)
-FAULT(7)
-FAULT_WITH_CODE(8)
-FAULT_WITH_CODE(10)
-FAULT_WITH_CODE(11)
-FAULT_WITH_CODE(12)
-FAULT_WITH_CODE(13)
-FAULT_WITH_CODE(14)
-FAULT(18)
+
+/* those that a CPU can raise, without and with an error code */
+#define FAULTS(plain, with_code)                                                         \
+	plain(0) plain(1) plain(2) plain(3) plain(6) plain(7) with_code(8) with_code(10) \
+		with_code(11) with_code(12) with_code(13) with_code(14) plain(18)
+
+FAULTS(FAULT, FAULT_WITH_CODE)
+
+#define SET_GATE(vector) set_gate(vector, (uintptr_t)fault_##vector);
 
 void traps_init(void)
 {
-	set_gate(0, (uintptr_t)fault_0);
-	set_gate(1, (uintptr_t)fault_1);
-	set_gate(2, (uintptr_t)fault_2);
-	set_gate(3, (uintptr_t)fault_3);
-	set_gate(6, (uintptr_t)fault_6);
-	set_gate(7, (uintptr_t)fault_7);
-	set_gate(8, (uintptr_t)fault_8);
-	set_gate(10, (uintptr_t)fault_10);
-	set_gate(11, (uintptr_t)fault_11);
-	set_gate(12, (uintptr_t)fault_12);
-	set_gate(13, (uintptr_t)fault_13);
-	set_gate(14, (uintptr_t)fault_14);
-	set_gate(18, (uintptr_t)fault_18);
+	FAULTS(SET_GATE, SET_GATE)
 	traps_load();
 }
 
