@@ -131,38 +131,52 @@ static int check_extent(const struct igvm *igvm, uint32_t at, const struct igvm_
 	return 0;
 }
 
-/* *section is that of the header before. */
-static int check_header(const struct igvm *igvm, uint32_t at, int *section, struct vmm_error *err)
+/*
+ * Is the header at `at` all there, and as long as its type says? Asked of every header before a
+ * field of it is looked at. What is not known may be of any length, if it may be ignored.
+ */
+static int check_form(const struct igvm *igvm, uint32_t at, struct vmm_error *err)
 {
 	struct igvm_header header = {.offset = (uint64_t)igvm->offset + at};
 	const struct form *form;
-	uint32_t type, mask;
+	uint32_t type, len;
 	int ret = check_extent(igvm, at, &header, err);
 
 	if (ret < 0)
 		return ret;
 	type = get_le32(igvm->headers + at);
+	len = get_le32(igvm->headers + at + 4);
 	form = find_form(type & ~IGVM_OPTIONAL);
-	if (!form && (type & IGVM_OPTIONAL))
-		return 0;
 	if (!form)
-		return igvm_refuse(&header, -ENOTSUP, err, "type %#x", type);
+		return type & IGVM_OPTIONAL ? 0
+					    : igvm_refuse(&header, -ENOTSUP, err, "type %#x", type);
 	header.name = form->name;
-	header.data = igvm->headers + at + IGVM_HEADER_SIZE;
-	if (get_le32(igvm->headers + at + 4) != form->size)
-		return igvm_refuse(&header, -EINVAL, err, "%u bytes instead of %u",
-				   get_le32(igvm->headers + at + 4), form->size);
+	if (len != form->size)
+		return igvm_refuse(&header, -EINVAL, err, "%u bytes instead of %u", len,
+				   form->size);
+	return 0;
+}
+
+/* Of a header whose form is right. *section is that of the header before. */
+static int check_header(const struct igvm *igvm, const struct igvm_header *header, int *section,
+			struct vmm_error *err)
+{
+	const struct form *form = find_form(header->type);
+	uint32_t mask;
+
+	if (!form)
+		return 0;
 	if (section_of(form->type) < *section)
-		return igvm_refuse(&header, -EINVAL, err,
+		return igvm_refuse(header, -EINVAL, err,
 				   "behind headers that have to come after it");
 	*section = section_of(form->type);
-	mask = form->mask == NO_MASK ? 0 : get_le32(header.data + form->mask);
+	mask = form->mask == NO_MASK ? 0 : get_le32(header->data + form->mask);
 	if (form->mask != NO_MASK && (mask == 0 || (mask & ~igvm->platforms)))
-		return igvm_refuse(&header, -EINVAL, err,
+		return igvm_refuse(header, -EINVAL, err,
 				   "for platforms %#x, and the file's platforms are %#x", mask,
 				   igvm->platforms);
 	if (form->refused && (form->mask == NO_MASK || (mask & igvm->mask)))
-		return igvm_refuse(&header, -ENOTSUP, err, "minivmm does not support it");
+		return igvm_refuse(header, -ENOTSUP, err, "minivmm does not support it");
 	return 0;
 }
 
@@ -222,20 +236,16 @@ static void list_platforms(uint32_t types, char *text, size_t size)
 						 platform_name(i));
 }
 
+/* Goes over all headers for the first time: their form, and which platforms there are. */
 static int find_platform(struct igvm *igvm, struct vmm_error *err)
 {
-	struct igvm_header header = {.offset = igvm->offset};
 	uint32_t at = 0, types = 0;
+	struct igvm_header header;
 	char names[160];
-	int ret, section = 0;
+	int ret;
 
 	while (at < igvm->len) {
-		header = (struct igvm_header){.offset = (uint64_t)igvm->offset + at};
-		ret = check_extent(igvm, at, &header, err);
-		if (ret < 0)
-			return ret;
-		if ((get_le32(igvm->headers + at) & ~IGVM_OPTIONAL) == IGVM_SUPPORTED_PLATFORM)
-			ret = check_header(igvm, at, &section, err);
+		ret = check_form(igvm, at, err);
 		if (ret < 0)
 			return ret;
 		igvm_next(igvm, &at, &header);
@@ -256,10 +266,7 @@ int igvm_check_headers(struct igvm *igvm, struct vmm_error *err)
 	struct igvm_header header;
 	int section = 0, ret = find_platform(igvm, err);
 
-	for (uint32_t at = 0; ret == 0 && at < igvm->len;) {
-		ret = check_header(igvm, at, &section, err);
-		if (ret == 0)
-			igvm_next(igvm, &at, &header);
-	}
+	for (uint32_t at = 0; ret == 0 && igvm_next(igvm, &at, &header);)
+		ret = check_header(igvm, &header, &section, err);
 	return ret;
 }
