@@ -126,8 +126,9 @@ static int read_metadata(const struct mem_file *file, uint32_t distance, struct 
 				     "%s: no SEV metadata of version 1 at offset %#llx, where the "
 				     "GUID table says",
 				     file->path, (unsigned long long)offset);
+	/* more than the sections is nothing to worry about, and other loaders take it */
 	if (count == 0 || count > OVMF_MAX_SECTIONS ||
-	    get_le32(header + 4) != HEADER_LEN + count * DESCRIPTOR_LEN ||
+	    get_le32(header + 4) < HEADER_LEN + count * DESCRIPTOR_LEN ||
 	    get_le32(header + 4) > distance)
 		return vmm_error_set(err, -EINVAL,
 				     "%s: SEV metadata of %u bytes with %u sections is damaged",

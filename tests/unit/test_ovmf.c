@@ -82,7 +82,8 @@ static const struct image_fault faults[] = {
 	{AT_SEV, 4, 0x56455342, "no SEV metadata of version 1"},
 	{AT_SEV + 8, 4, 0, "no SEV metadata of version 1"},
 	{AT_SEV + 8, 4, 2, "no SEV metadata of version 1"},
-	{AT_SEV + 4, 4, 16 + 12 * SEV_SECTIONS + 1, "damaged"},
+	{AT_SEV + 4, 4, 16 + 12 * SEV_SECTIONS - 1, "damaged"},
+	{AT_SEV + 4, 4, IMAGE_LEN - AT_SEV + 1, "damaged"}, /* goes on behind the file */
 	{AT_SEV + 4, 4, 0, "damaged"},
 	{AT_SEV + 12, 4, 0, "with 0 sections is damaged"},
 	{AT_SEV + 12, 4, SEV_SECTIONS + 1, "damaged"},
@@ -111,6 +112,24 @@ START_TEST(damaged_images_are_refused)
 	ck_assert_int_eq(parse(IMAGE_LEN), -EINVAL);
 	ck_assert_msg(strstr(err.text, fault->says) != NULL, "'%s' is not in: %s", fault->says,
 		      err.text);
+}
+END_TEST
+
+/* 96 bytes for six sections, say: the sections count, as other loaders have it. */
+START_TEST(metadata_may_be_longer_than_its_sections)
+{
+	static const uint32_t more[] = {1, 8, IMAGE_LEN - AT_SEV - 16 - 12 * SEV_SECTIONS};
+	struct ovmf exact;
+
+	ck_assert_int_eq(parse(IMAGE_LEN), 0);
+	exact = ovmf;
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++) {
+		put_le32(image + AT_SEV + 4, 16 + 12 * SEV_SECTIONS + more[i]);
+		ck_assert_msg(parse(IMAGE_LEN) == 0, "%s", err.text);
+		ck_assert_uint_eq(ovmf.nsections, exact.nsections);
+		ck_assert_mem_eq(ovmf.section, exact.section, sizeof(exact.section));
+		ck_assert_uint_eq(ovmf.ap_eip, exact.ap_eip);
+	}
 }
 END_TEST
 
@@ -177,6 +196,7 @@ int main(void)
 	tcase_add_test(tc, the_metadata_is_read_in_the_order_of_its_table);
 	tcase_add_test(tc, a_table_of_hashes_is_not_needed);
 	tcase_add_loop_test(tc, damaged_images_are_refused, 0, ARRAY_SIZE(faults));
+	tcase_add_test(tc, metadata_may_be_longer_than_its_sections);
 	tcase_add_test(tc, an_entry_of_another_size_is_refused);
 	tcase_add_test(tc, truncated_images_are_refused);
 	tcase_add_test(tc, any_byte_may_be_anything);
