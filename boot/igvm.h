@@ -75,6 +75,10 @@ int igvm_vp_features(const struct igvm *igvm, const struct igvm_header *header, 
 #define IGVM_AREAS	64
 #define IGVM_AREA_BYTES MIB(16) /* all of them together */
 
+/* Headers that have something filled in: each makes it anew, a device tree even, so a million of
+ * them would keep a launch busy for minutes. Each kind once in each area is less. */
+#define IGVM_PARAMETERS 1024
+
 struct igvm_area {
 	uint32_t index;
 	uint64_t len;	/* whole pages */
@@ -85,6 +89,7 @@ struct igvm_areas {
 	struct igvm_area area[IGVM_AREAS];
 	size_t n;
 	uint64_t total;
+	unsigned int nparameters; /* filled in so far */
 };
 
 int igvm_area_add(struct igvm_areas *areas, const struct igvm *igvm,
@@ -97,7 +102,7 @@ int igvm_area_insert(struct igvm_areas *areas, const struct igvm_header *header,
 void igvm_areas_free(struct igvm_areas *areas);
 
 /* Fills in a parameter. */
-int igvm_parameter(const struct igvm_areas *areas, const struct igvm_header *header,
+int igvm_parameter(struct igvm_areas *areas, const struct igvm_header *header,
 		   const struct boot_config *config, const struct guest_mem *mem,
 		   struct vmm_error *err);
 

@@ -120,7 +120,7 @@ static int put_value(const struct place *place, const struct boot_config *config
 	}
 }
 
-int igvm_parameter(const struct igvm_areas *areas, const struct igvm_header *header,
+int igvm_parameter(struct igvm_areas *areas, const struct igvm_header *header,
 		   const struct boot_config *config, const struct guest_mem *mem,
 		   struct vmm_error *err)
 {
@@ -128,6 +128,8 @@ int igvm_parameter(const struct igvm_areas *areas, const struct igvm_header *hea
 	uint32_t offset = get_le32(header->data + PARAMETER_OFFSET);
 	struct place place = {.header = header};
 
+	if (areas->nparameters++ == IGVM_PARAMETERS)
+		return igvm_refuse(header, -E2BIG, err, "more than %d parameters", IGVM_PARAMETERS);
 	for (size_t i = 0; i < areas->n; i++) {
 		const struct igvm_area *area = &areas->area[i];
 

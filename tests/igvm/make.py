@@ -183,6 +183,18 @@ def corpus(folder):
         if kind == SNP:
             file.context(1, 0, igvm.vmsa(rip=LOW_BASE), igvm.VMSA_GPA)
         (folder / name).write_bytes(file.build())
+    # what others have tripped over: contents that are not there, and work without end
+    file = File()
+    file.platform(1, NATIVE)
+    file.header(0x302, b"")
+    (folder / "last-header-empty").write_bytes(file.build())
+    file = File()
+    file.platform(1, NATIVE)
+    file.area(0, AREA_SIZE)
+    for _ in range(2000):
+        file.device_tree(0, 0)
+    file.insert(1, AREA, 0)
+    (folder / "device-trees").write_bytes(file.build())
 
 
 def main():

@@ -15,7 +15,7 @@
 #define CMDLINE	  "a b c"
 #define AREA	  0x810000
 #define AREA_SIZE 0x4000
-#define FILE_MAX  KIB(64)
+#define FILE_MAX  KIB(128)
 
 static uint8_t bytes[FILE_MAX];
 static size_t nbytes, file_size;

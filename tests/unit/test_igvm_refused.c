@@ -214,6 +214,60 @@ START_TEST(pages_behind_registers_could_not_be_measured)
 }
 END_TEST
 
+/* Contents are only looked at when the length is right: the headers stand in a buffer that ends
+ * with them, so that the address sanitizer sees who does not. */
+START_TEST(the_last_header_is_shorter_than_its_type)
+{
+	static const uint32_t types[] = {0x1,	0x101, 0x102, 0x103, 0x301, 0x302, 0x303, 0x304,
+					 0x305, 0x307, 0x308, 0x309, 0x30a, 0x30b, 0x30c, 0x30d,
+					 0x30e, 0x30f, 0x310, 0x311, 0x312, 0x313};
+	uint8_t *last = find_header(0x30b, 0);
+	size_t before = (size_t)(last - bytes) - headers_start();
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		for (uint32_t len = 0; len < 8; len += 4) {
+			memset(last, 0, 16);
+			put_le32(last, types[i]);
+			put_le32(last + 4, len);
+			put_le32(bytes + 12, (uint32_t)(before + 8 + 2 * len));
+			fix_checksum();
+			must_refuse(BOOT_SNP, len ? "4 bytes instead of" : "0 bytes instead of");
+		}
+}
+END_TEST
+
+/* Copies the headers to the end of the file, with `n` device trees for area 7 behind that area. */
+static void add_device_trees(unsigned int n)
+{
+	size_t area = (size_t)(find_header(0x301, 0) - bytes) + 8 + 16 - headers_start();
+	size_t old = headers_start(), len = headers_end() - old, at = align_up(nbytes, 8);
+
+	nbytes = at + len + n * 16;
+	ck_assert_uint_le(nbytes, sizeof(bytes));
+	memcpy(bytes + at, bytes + old, area);
+	memcpy(bytes + at + area + n * 16, bytes + old + area, len - area);
+	for (uint8_t *to = bytes + at + area; n-- > 0; to += 16) {
+		put_le32(to, 0x312);
+		put_le32(to + 4, 8);
+		put_le32(to + 8, 7);
+		put_le32(to + 12, 0x1000);
+	}
+	put_le32(bytes + 8, (uint32_t)at);
+	put_le32(bytes + 12, (uint32_t)(nbytes - at));
+	put_le32(bytes + 16, (uint32_t)nbytes);
+	fix_checksum();
+}
+
+START_TEST(thousands_of_device_trees_for_one_area)
+{
+	add_device_trees(500);
+	must_load(BOOT_PLAIN);
+	file_read("small.igvm");
+	add_device_trees(IGVM_PARAMETERS);
+	must_refuse(BOOT_PLAIN, "more than 1024 parameters");
+}
+END_TEST
+
 START_TEST(a_file_for_other_platforms)
 {
 	uint8_t *platform = find_header(0x1, 2);
@@ -241,6 +295,8 @@ int main(void)
 	tcase_add_test(tests, directives_without_support_are_named);
 	tcase_add_test(tests, headers_out_of_order);
 	tcase_add_test(tests, pages_behind_registers_could_not_be_measured);
+	tcase_add_test(tests, the_last_header_is_shorter_than_its_type);
+	tcase_add_test(tests, thousands_of_device_trees_for_one_area);
 	tcase_add_test(tests, a_file_for_other_platforms);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
