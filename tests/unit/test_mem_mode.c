@@ -158,6 +158,21 @@ START_TEST(a_probe_that_fails_is_an_error_and_not_a_missing_mode)
 }
 END_TEST
 
+/* What Fedora's policy does to a program that it does not know. */
+START_TEST(refused_by_selinux_says_so)
+{
+	model_answer(m, "KVM_CREATE_GUEST_MEMFD", -EACCES);
+	create_vm(&dialects[_i], KVM_X86_SNP_VM);
+	/* where there is in-place conversion, it is found out about by a guest_memfd */
+	if (mem_probe(&vm, KVM_X86_SNP_VM, &offer, &err) == 0) {
+		ck_assert_int_eq(mem_set_mode(&mem, &offer, MEM_MODE_AUTO, &err), 0);
+		ck_assert_int_eq(mem_add_region(&mem, "RAM", 0, PAGES(8), &err), -EACCES);
+	}
+	assert_says("KVM_CREATE_GUEST_MEMFD failed");
+	assert_says("SELinux");
+}
+END_TEST
+
 /* --- the choice --- */
 
 START_TEST(auto_takes_in_place_before_split)
@@ -335,6 +350,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, trap_a_kernel_that_does_not_keep_contents_is_not_in_place);
 	tcase_add_loop_test(tc, a_page_in_use_does_not_hide_the_flag, 0, 2);
 	tcase_add_test(tc, refused_flags_are_no_in_place_conversion);
+	tcase_add_loop_test(tc, refused_by_selinux_says_so, 0, DIALECTS);
 	tcase_add_loop_test(tc, a_probe_that_fails_is_an_error_and_not_a_missing_mode, 0, 6);
 	suite_add_tcase(s, tc);
 

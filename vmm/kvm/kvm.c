@@ -194,6 +194,10 @@ int kvm_vm_create_guest_memfd(const struct kvm_vm *vm, uint64_t size, uint64_t f
 
 	_Static_assert(sizeof(arg) == _IOC_SIZE(KVM_CREATE_GUEST_MEMFD), "size");
 	fd = kvm_ioctl(&vm->h, KVM_CREATE_GUEST_MEMFD, "KVM_CREATE_GUEST_MEMFD", &arg, err);
+	if (fd == -EACCES)
+		vmm_error_hint(err, "KVM itself never says this: most likely SELinux, whose policy "
+				    "has to allow this program to create an anon_inode [kvm-gmem]; "
+				    "ausearch -m avc shows what it denied");
 	if (fd < 0)
 		return fd;
 	/* KVM hands it out without close-on-exec (guest_memfd.c, get_unused_fd_flags(0)) */
