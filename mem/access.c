@@ -19,14 +19,16 @@ static bool touches_private(const struct mem_region *r, uint64_t gpa, uint64_t l
 	return mem_state_find(r->state, offset / PAGE_SIZE, last + 1, true, &first, &n);
 }
 
-int mem_pin(const struct guest_mem *mem, uint64_t gpa, size_t len, const char *owner,
-	    struct mem_pin *pin)
+int mem_pin(const struct guest_mem *mem, uint64_t gpa, size_t len, enum mem_use use,
+	    const char *owner, struct mem_pin *pin)
 {
 	const struct mem_region *r = mem_find(mem, gpa, len);
 
 	*pin = (struct mem_pin){0};
 	if (!r)
 		return -EFAULT;
+	if (use == MEM_FOR_WRITING && r->readonly)
+		return -EROFS;
 	if (r->state) {
 		pthread_rwlock_rdlock(&r->state->lock);
 		if (touches_private(r, gpa, len)) {
@@ -60,7 +62,7 @@ void mem_unpin(struct mem_pin *pin)
 int mem_read(const struct guest_mem *mem, uint64_t gpa, void *buf, size_t len)
 {
 	struct mem_pin pin;
-	int ret = mem_pin(mem, gpa, len, NULL, &pin);
+	int ret = mem_pin(mem, gpa, len, MEM_FOR_READING, NULL, &pin);
 
 	if (ret < 0)
 		return ret;
@@ -72,7 +74,7 @@ int mem_read(const struct guest_mem *mem, uint64_t gpa, void *buf, size_t len)
 int mem_write(const struct guest_mem *mem, uint64_t gpa, const void *buf, size_t len)
 {
 	struct mem_pin pin;
-	int ret = mem_pin(mem, gpa, len, NULL, &pin);
+	int ret = mem_pin(mem, gpa, len, MEM_FOR_WRITING, NULL, &pin);
 
 	if (ret < 0)
 		return ret;
@@ -96,6 +98,8 @@ int mem_give_back(const struct guest_mem *mem, void *ptr, size_t len)
 
 		if (!range_inside(start, end - start, (uintptr_t)r->hva, r->len))
 			continue;
+		if (r->readonly)
+			return -EROFS;
 		if (r->fd < 0)
 			return sys->ops->madvise(sys->ctx, r->hva + (start - (uintptr_t)r->hva),
 						 end - start, MADV_DONTNEED);
@@ -111,7 +115,7 @@ void *mem_ptr(const struct guest_mem *mem, uint64_t gpa, uint64_t len)
 	struct mem_pin pin;
 	void *ptr;
 
-	if (mem_pin(mem, gpa, len, NULL, &pin) < 0)
+	if (mem_pin(mem, gpa, len, MEM_FOR_READING, NULL, &pin) < 0)
 		return NULL;
 	ptr = pin.ptr;
 	mem_unpin(&pin);

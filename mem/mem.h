@@ -51,7 +51,7 @@ struct mem_region {
 	int private_fd;		 /* MEM_MODE_SPLIT: guest_memfd of the private pages; else -1 */
 	uint32_t slot;		 /* KVM memory slot */
 	struct mem_state *state; /* NULL in MEM_MODE_SHARED: every page is shared for ever */
-	bool readonly;		 /* for the guest's CPUs: what they write there is an exit */
+	bool readonly; /* for the guest: its CPUs' writes are exits, its devices' are refused */
 };
 
 /* What conversions have cost so far. */
@@ -91,7 +91,8 @@ int mem_add_region(struct guest_mem *mem, const char *name, uint64_t gpa, uint64
 		   struct vmm_error *err);
 
 /* The same for the image of a firmware, which the guest cannot write to where KVM can see to that:
- * in MEM_MODE_SHARED. In the other modes these pages become private memory like any other. */
+ * in MEM_MODE_SHARED. There mem_pin() sees to the guest's devices. In the other modes these pages
+ * become private memory like any other. */
 int mem_add_rom(struct guest_mem *mem, const char *name, uint64_t gpa, uint64_t len,
 		struct vmm_error *err);
 
@@ -131,8 +132,9 @@ bool mem_first_unwritten(const struct guest_mem *mem, uint64_t gpa, uint64_t len
 
 /*
  * For devices, at any time: copy out of or into guest memory. -EFAULT when the range is not all RAM
- * of one region, -EACCES when part of it is private; nothing is copied then. The guest may change
- * the bytes meanwhile: never read twice.
+ * of one region, -EACCES when part of it is private, -EROFS for what is to be written in a region
+ * that the guest cannot write to; nothing is copied then. The guest may change the bytes meanwhile:
+ * never read twice.
  */
 int mem_read(const struct guest_mem *mem, uint64_t gpa, void *buf, size_t len);
 int mem_write(const struct guest_mem *mem, uint64_t gpa, const void *buf, size_t len);
@@ -142,8 +144,8 @@ int mem_write(const struct guest_mem *mem, uint64_t gpa, const void *buf, size_t
  * or write it directly. It stays shared until mem_unpin(), which the same thread calls soon: a
  * conversion of any page of the region waits for it, and fails after about a second with a sentence
  * that names `owner` (a string that outlives the pin: "disk 0"). A thread may hold any number of
- * pins. The errors are those of mem_read(); a request that fails with them is the guest's fault and
- * is answered with an error.
+ * pins. The errors are those of mem_read() and mem_write(); a request that fails with them is the
+ * guest's fault and is answered with an error.
  *
  * This is why a page that the guest makes private under a device's hands costs no more than the
  * request: see mem/state.h.
@@ -154,13 +156,16 @@ struct mem_pin {
 	const char *owner;
 };
 
-int mem_pin(const struct guest_mem *mem, uint64_t gpa, size_t len, const char *owner,
-	    struct mem_pin *pin);
+/* What is going to be done with it: who pins for reading writes nothing there. */
+enum mem_use { MEM_FOR_READING, MEM_FOR_WRITING };
+
+int mem_pin(const struct guest_mem *mem, uint64_t gpa, size_t len, enum mem_use use,
+	    const char *owner, struct mem_pin *pin);
 void mem_unpin(struct mem_pin *pin); /* no harm when mem_pin() has failed */
 
 /*
- * Gives the whole pages of a piece of pinned memory, [ptr, ptr + len), back to the host: the guest
- * finds zeros when it touches them again. -ENOTSUP when there may be private pages, or with huge
+ * Gives the whole pages of a piece of memory that is pinned for writing, [ptr, ptr + len), back to
+ * the host: the guest finds zeros when it touches them again. -ENOTSUP when there may be private pages, or with huge
  * pages, whose reservation is never given back.
  */
 int mem_give_back(const struct guest_mem *mem, void *ptr, size_t len);

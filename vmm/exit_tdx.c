@@ -60,7 +60,7 @@ static int copy_report(const struct guest_mem *mem, uint64_t gpa, uint64_t size,
 {
 	uint8_t header[QUOTE_HEADER_SIZE];
 	struct mem_pin pin;
-	int ret = mem_pin(mem, gpa, size, "GetQuote", &pin);
+	int ret = mem_pin(mem, gpa, size, MEM_FOR_READING, "GetQuote", &pin);
 
 	if (ret < 0)
 		return ret;

@@ -26,7 +26,7 @@ static void store_status(void *buffer, uint64_t status)
 int quote_set_status(const struct guest_mem *mem, uint64_t gpa, uint64_t status)
 {
 	struct mem_pin pin;
-	int ret = mem_pin(mem, gpa, QUOTE_HEADER_SIZE, "GetQuote", &pin);
+	int ret = mem_pin(mem, gpa, QUOTE_HEADER_SIZE, MEM_FOR_WRITING, "GetQuote", &pin);
 
 	if (ret < 0)
 		return ret;
@@ -38,8 +38,8 @@ int quote_set_status(const struct guest_mem *mem, uint64_t gpa, uint64_t status)
 static int put_quote(const struct request *r, const uint8_t *quote, uint32_t len)
 {
 	struct mem_pin pin;
-	int ret =
-		mem_pin(r->service->mem, r->gpa, (size_t)QUOTE_HEADER_SIZE + len, "GetQuote", &pin);
+	int ret = mem_pin(r->service->mem, r->gpa, (size_t)QUOTE_HEADER_SIZE + len, MEM_FOR_WRITING,
+			  "GetQuote", &pin);
 
 	if (ret < 0)
 		return ret;

@@ -175,7 +175,7 @@ static void *device(void *arg)
 		uint32_t value = (uint32_t)rand_r(&seed);
 		volatile uint32_t *word;
 
-		if (mem_pin(&mem, gpa, PAGE_SIZE, "racer", &pin) < 0) {
+		if (mem_pin(&mem, gpa, PAGE_SIZE, MEM_FOR_WRITING, "racer", &pin) < 0) {
 			refused++;
 			continue;
 		}

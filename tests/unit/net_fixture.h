@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/vhost.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,10 @@ struct net_host {
 	bool detached[NET_FIXTURE_TAPS];
 	unsigned int ntaps;
 	unsigned long offload; /* the last TUNSETOFFLOAD */
+	bool have_vhost;
+	/* the last VHOST_SET_MEM_TABLE */
+	uint32_t nregions;
+	struct vhost_memory_region vhost_region[MEM_MAX_REGIONS];
 	char dir[32], path[48];
 	int listener;
 };
@@ -40,6 +45,8 @@ static inline int net_host_open(void *ctx, const char *path, int flags)
 	struct net_host *h = ctx;
 	int pair[2];
 
+	if (strcmp(path, "/dev/vhost-net") == 0 && h->have_vhost)
+		return sys_host()->ops->open(NULL, "/dev/null", flags);
 	if (strcmp(path, "/dev/net/tun") != 0)
 		return strcmp(path, "/dev/vhost-net") == 0
 			       ? -ENOENT
@@ -62,7 +69,18 @@ static inline int net_host_ioctl(void *ctx, int fd, unsigned long request, void 
 {
 	struct net_host *h = ctx;
 	struct ifreq *ifr = arg;
+	const struct vhost_memory *table = arg;
 
+	if (_IOC_TYPE(request) == VHOST_VIRTIO) {
+		if (request == VHOST_GET_FEATURES)
+			*(uint64_t *)arg = UINT64_MAX;
+		if (request == VHOST_SET_MEM_TABLE) {
+			h->nregions = table->nregions;
+			memcpy(h->vhost_region, table->regions,
+			       table->nregions * sizeof(table->regions[0]));
+		}
+		return 0;
+	}
 	switch (request) {
 	case TUNSETIFF:
 	case TUNSETVNETHDRSZ:

@@ -56,8 +56,9 @@ START_TEST(devices_are_refused_private_pages)
 		size_t len = cases[i].len < sizeof(buf) ? cases[i].len : sizeof(buf);
 		struct mem_pin pin;
 
-		ck_assert_int_eq(mem_pin(&mem, cases[i].gpa, cases[i].len, "disk 0", &pin),
-				 cases[i].result);
+		ck_assert_int_eq(
+			mem_pin(&mem, cases[i].gpa, cases[i].len, MEM_FOR_WRITING, "disk 0", &pin),
+			cases[i].result);
 		ck_assert_int_eq(pin.ptr != NULL, cases[i].result == 0);
 		mem_unpin(&pin);
 		ck_assert_ptr_null(pin.ptr);
@@ -96,7 +97,9 @@ START_TEST(a_thread_may_hold_many_pins_and_read_besides)
 	add(0, PAGES(8));
 	add(PAGES(8), PAGES(8));
 	for (size_t i = 0; i < ARRAY_SIZE(pin); i++) {
-		ck_assert_int_eq(mem_pin(&mem, PAGES(2 * i), PAGES(1), "disk 0", &pin[i]), 0);
+		ck_assert_int_eq(
+			mem_pin(&mem, PAGES(2 * i), PAGES(1), MEM_FOR_WRITING, "disk 0", &pin[i]),
+			0);
 		ck_assert_int_eq(mem_read(&mem, PAGES(2 * i), &c, 1), 0);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(pin); i++)
@@ -111,8 +114,33 @@ START_TEST(a_plain_vm_takes_no_lock)
 
 	create_vm(&dialects[1], KVM_X86_DEFAULT_VM);
 	add(0, PAGES(8));
-	ck_assert_int_eq(mem_pin(&mem, 0, 1, "disk 0", &pin), 0);
+	ck_assert_int_eq(mem_pin(&mem, 0, 1, MEM_FOR_WRITING, "disk 0", &pin), 0);
 	ck_assert_ptr_null(pin.state);
+	mem_unpin(&pin);
+}
+END_TEST
+
+START_TEST(firmware_that_the_guest_cannot_write_is_no_devices_to_write)
+{
+	const uint64_t rom = MIB(4) - PAGES(4);
+	struct mem_pin pin;
+	char c = 0;
+
+	create_vm(&dialects[1], KVM_X86_DEFAULT_VM);
+	add(0, PAGES(8));
+	ck_assert_int_eq(mem_add_rom(&mem, "firmware", rom, PAGES(4), &err), 0);
+	memset(mem_ptr(&mem, rom, PAGES(4)), 'f', PAGES(4)); /* the loader's way */
+	ck_assert_int_eq(mem_pin(&mem, rom, PAGES(1), MEM_FOR_WRITING, "disk 0", &pin), -EROFS);
+	ck_assert_ptr_null(pin.ptr);
+	ck_assert_int_eq(mem_write(&mem, rom + 5, "x", 1), -EROFS);
+	ck_assert_int_eq(mem_give_back(&mem, mem.region[1].hva, PAGES(2)), -EROFS);
+	ck_assert_int_eq(mem_pin(&mem, rom, PAGES(1), MEM_FOR_READING, "disk 0", &pin), 0);
+	mem_unpin(&pin);
+	for (uint64_t at = 0; at < PAGES(4); at++) {
+		ck_assert_int_eq(mem_read(&mem, rom + at, &c, 1), 0);
+		ck_assert_int_eq(c, 'f');
+	}
+	ck_assert_int_eq(mem_pin(&mem, 0, PAGES(1), MEM_FOR_WRITING, "disk 0", &pin), 0);
 	mem_unpin(&pin);
 }
 END_TEST
@@ -147,7 +175,7 @@ START_TEST(a_conversion_waits_for_the_pin)
 
 	start(_i);
 	add(0, PAGES(8));
-	ck_assert_int_eq(mem_pin(&mem, PAGES(4), 1, "disk 0", &pin), 0);
+	ck_assert_int_eq(mem_pin(&mem, PAGES(4), 1, MEM_FOR_WRITING, "disk 0", &pin), 0);
 	ck_assert_int_eq(pthread_create(&c.thread, NULL, convert_first_page, &c), 0);
 	sleep_ms(100);
 	ck_assert(!c.done);
@@ -169,7 +197,7 @@ START_TEST(a_conversion_does_not_wait_for_ever)
 
 	start(_i);
 	add(0, PAGES(8));
-	ck_assert_int_eq(mem_pin(&mem, PAGES(4), 1, "disk 0", &pin), 0);
+	ck_assert_int_eq(mem_pin(&mem, PAGES(4), 1, MEM_FOR_WRITING, "disk 0", &pin), 0);
 	ck_assert_int_eq(pthread_create(&c.thread, NULL, convert_first_page, &c), 0);
 	pthread_join(c.thread, NULL);
 	ck_assert_int_eq(c.result, -EAGAIN);
@@ -207,7 +235,7 @@ static void device_request(struct racer *r)
 	volatile uint32_t *word;
 	struct mem_pin pin;
 
-	if (mem_pin(&mem, PAGES(page), PAGE_SIZE, "disk 0", &pin) < 0) {
+	if (mem_pin(&mem, PAGES(page), PAGE_SIZE, MEM_FOR_WRITING, "disk 0", &pin) < 0) {
 		r->refused++;
 		return;
 	}
@@ -289,6 +317,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, a_refused_access_copies_nothing, 0, DIALECTS);
 	tcase_add_loop_test(tc, a_thread_may_hold_many_pins_and_read_besides, 0, DIALECTS);
 	tcase_add_test(tc, a_plain_vm_takes_no_lock);
+	tcase_add_test(tc, firmware_that_the_guest_cannot_write_is_no_devices_to_write);
 	suite_add_tcase(s, tc);
 
 	tc = tcase_create("race");

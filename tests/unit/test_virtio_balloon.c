@@ -174,6 +174,24 @@ START_TEST(memory_with_private_pages_is_not_given_back)
 }
 END_TEST
 
+/* Neither by its number nor by reporting it. */
+START_TEST(read_only_firmware_is_not_given_back)
+{
+	const uint64_t rom = 0xfffff000;
+	const uint32_t page = (uint32_t)(rom / PAGE_SIZE);
+	const struct driver_buf buf = {rom, PAGE_SIZE, true};
+
+	ck_assert_int_eq(mem_add_rom(&world.mem, "firmware", rom, PAGE_SIZE, &err), 0);
+	memset(world.mem.region[1].hva, 'f', PAGE_SIZE);
+	inflate(&page, 1);
+	driver_add(&d, REPORTING, &buf, 1);
+	driver_kick(&d, REPORTING);
+	ck_assert(driver_status(&d) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	for (size_t i = 0; i < PAGE_SIZE; i++)
+		ck_assert_int_eq(world.mem.region[1].hva[i], 'f');
+}
+END_TEST
+
 START_TEST(a_balloon_is_for_plain_vms_without_huge_pages)
 {
 	struct vmm_config config;
@@ -208,6 +226,7 @@ int main(void)
 	tcase_add_test(tc, reported_pages_go_back);
 	tcase_add_test(tc, reporting_needs_its_feature);
 	tcase_add_test(tc, memory_with_private_pages_is_not_given_back);
+	tcase_add_test(tc, read_only_firmware_is_not_given_back);
 	tcase_add_test(tc, a_balloon_is_for_plain_vms_without_huge_pages);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

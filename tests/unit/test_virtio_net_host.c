@@ -275,6 +275,22 @@ START_TEST(vhost_is_refused_where_it_cannot_be)
 }
 END_TEST
 
+/* vhost cannot be told that it may only read there. */
+START_TEST(vhost_is_not_told_of_read_only_firmware)
+{
+	ck_assert_int_eq(mem_add_rom(&world.mem, "firmware", 0xfffff000, PAGE_SIZE, &err), 0);
+	ck_assert_int_eq(mem_add_region(&world.mem, "high RAM", GIB(4), MIB(2), &err), 0);
+	h.have_vhost = true;
+	set("net[0].vhost", "\"on\"");
+	start_tap(0);
+	ck_assert_uint_eq(h.nregions, 2);
+	ck_assert_uint_eq(h.vhost_region[0].guest_phys_addr, 0);
+	ck_assert_uint_eq(h.vhost_region[1].guest_phys_addr, GIB(4));
+	ck_assert_uint_eq(h.vhost_region[1].userspace_addr, (uintptr_t)world.mem.region[2].hva);
+	driver_detach(&d);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("net");
@@ -292,5 +308,6 @@ int main(void)
 	tcase_add_test(tc, reasons_why_a_socket_cannot_be_used_are_told);
 	tcase_add_test(tc, descriptor_that_is_no_tap_is_refused);
 	tcase_add_test(tc, vhost_is_refused_where_it_cannot_be);
+	tcase_add_test(tc, vhost_is_not_told_of_read_only_firmware);
 	return run_net_suite("virtio_net_host", tc);
 }

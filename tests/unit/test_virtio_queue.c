@@ -519,6 +519,64 @@ START_TEST(private_memory_costs_the_device_only)
 }
 END_TEST
 
+/* An image of firmware at `ROM`, all of whose bytes are 'f'. */
+#define ROM 0xfffff000ULL
+
+static void add_rom(void)
+{
+	struct vmm_error err;
+
+	ck_assert_int_eq(mem_add_rom(&world.mem, "firmware", ROM, PAGE_SIZE, &err), 0);
+	memset(world.mem.region[1].hva, 'f', PAGE_SIZE);
+}
+
+static void rom_must_be_as_it_was(void)
+{
+	for (size_t i = 0; i < PAGE_SIZE; i++)
+		ck_assert_int_eq(world.mem.region[1].hva[i], 'f');
+}
+
+START_TEST(a_device_does_not_write_into_read_only_firmware)
+{
+	uint64_t text;
+	uint32_t head, len;
+	char back[8] = "";
+
+	add_rom();
+	driver_start(&d, 0, 16);
+	text = driver_alloc(&d, 512);
+	driver_store(&d, text, "written", 8);
+	/* out of it a device may read */
+	driver_add(&d, 0, (struct driver_buf[]){{ROM + 8, 4, false}, {text + 256, 4, true}}, 2);
+	driver_kick(&d, 0);
+	ck_assert(driver_used(&d, 0, &head, &len));
+	driver_load(&d, text + 256, back, 4);
+	ck_assert_str_eq(back, "ffff");
+
+	driver_add(&d, 0, (struct driver_buf[]){{text, 8, false}, {ROM + 0xe00, 8, true}}, 2);
+	driver_kick(&d, 0);
+	driver_must_need_reset(&d);
+	rom_must_be_as_it_was();
+}
+END_TEST
+
+START_TEST(a_used_ring_in_read_only_firmware_is_refused)
+{
+	add_rom();
+	ck_assert(driver_negotiate(&d,
+				   1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_ACCESS_PLATFORM));
+	driver_make_queue(&d, 0, 16);
+	driver_write(&d, VIRTIO_MMIO_QUEUE_READY, 0);
+	d.queue[0].used = ROM;
+	driver_place_queue(&d, 0);
+	driver_ok(&d);
+	driver_add(&d, 0, (struct driver_buf[]){{driver_alloc(&d, 8), 8, false}}, 1);
+	driver_kick(&d, 0);
+	driver_must_need_reset(&d);
+	rom_must_be_as_it_was();
+}
+END_TEST
+
 START_TEST(a_guest_cannot_fill_the_log)
 {
 	for (int i = 0; i < 50; i++) {
@@ -562,6 +620,8 @@ int main(void)
 	tcase_add_test(tc, an_indirect_table_needs_its_feature);
 	tcase_add_test(tc, queues_outside_of_ram_are_refused);
 	tcase_add_test(tc, private_memory_costs_the_device_only);
+	tcase_add_test(tc, a_device_does_not_write_into_read_only_firmware);
+	tcase_add_test(tc, a_used_ring_in_read_only_firmware_is_refused);
 	tcase_add_test(tc, a_guest_cannot_fill_the_log);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

@@ -40,7 +40,7 @@ _Static_assert(sizeof(struct request) == 16, "as in the specification");
 static int move_piece(struct fw_cfg *fw, uint64_t gpa, size_t len)
 {
 	struct mem_pin pin;
-	int ret = mem_pin(fw->mem, gpa, len, "fw_cfg", &pin);
+	int ret = mem_pin(fw->mem, gpa, len, MEM_FOR_WRITING, "fw_cfg", &pin);
 
 	if (ret < 0)
 		return ret;

@@ -37,12 +37,13 @@ static void give_back(struct virtio_device *dev, void *ptr, size_t len)
 				strerrorname_np(-ret));
 }
 
-/* Pages [page, page + n), if they are RAM. */
+/* Pages [page, page + n), if they are RAM that the guest can write to. */
 static void inflate(struct virtio_device *dev, uint64_t page, uint64_t n)
 {
 	struct mem_pin pin;
 
-	if (mem_pin(dev->host->mem, page * PAGE_SIZE, n * PAGE_SIZE, dev->name, &pin) < 0) {
+	if (mem_pin(dev->host->mem, page * PAGE_SIZE, n * PAGE_SIZE, MEM_FOR_WRITING, dev->name,
+		    &pin) < 0) {
 		virtio_complain(dev, "the guest gives away page %#llx, which is not RAM",
 				(unsigned long long)page);
 		return;

@@ -142,13 +142,18 @@ static int set_memory(const struct net_port *port)
 		      sizeof(uint64_t)] = {0};
 	struct vhost_memory *table = (struct vhost_memory *)room;
 
-	table->nregions = (uint32_t)mem->nregions;
-	for (size_t i = 0; i < mem->nregions; i++)
-		table->regions[i] = (struct vhost_memory_region){
-			.guest_phys_addr = mem->region[i].gpa,
-			.memory_size = mem->region[i].len,
-			.userspace_addr = (uintptr_t)mem->region[i].hva,
+	for (size_t i = 0; i < mem->nregions; i++) {
+		const struct mem_region *r = &mem->region[i];
+
+		/* the table cannot say that vhost may only read there */
+		if (r->readonly)
+			continue;
+		table->regions[table->nregions++] = (struct vhost_memory_region){
+			.guest_phys_addr = r->gpa,
+			.memory_size = r->len,
+			.userspace_addr = (uintptr_t)r->hva,
 		};
+	}
 	return call(port, VHOST_SET_MEM_TABLE, table);
 }
 

@@ -23,13 +23,13 @@
 
 /* Takes hold of a piece of an area. */
 static int hold(struct virtq *q, const struct virtq_area *area, uint64_t offset, size_t len,
-		struct mem_pin *pin)
+		enum mem_use use, struct mem_pin *pin)
 {
 	if (area->at && virtio_may_hold(q->dev)) {
 		*pin = (struct mem_pin){.ptr = area->at + offset};
 		return 0;
 	}
-	if (mem_pin(q->dev->host->mem, area->gpa + offset, len, NULL, pin) == 0)
+	if (mem_pin(q->dev->host->mem, area->gpa + offset, len, use, NULL, pin) == 0)
 		return 0;
 	virtio_broken(q->dev, "queue %u at %#llx is not in shared RAM", q->index,
 		      (unsigned long long)(area->gpa + offset));
@@ -46,7 +46,7 @@ static void let_go(struct mem_pin *pin)
 static int load16(struct virtq *q, const struct virtq_area *area, uint64_t offset, uint16_t *value)
 {
 	struct mem_pin pin;
-	int ret = hold(q, area, offset, sizeof(*value), &pin);
+	int ret = hold(q, area, offset, sizeof(*value), MEM_FOR_READING, &pin);
 
 	if (ret < 0)
 		return ret;
@@ -58,7 +58,7 @@ static int load16(struct virtq *q, const struct virtq_area *area, uint64_t offse
 static int store16(struct virtq *q, const struct virtq_area *area, uint64_t offset, uint16_t value)
 {
 	struct mem_pin pin;
-	int ret = hold(q, area, offset, sizeof(value), &pin);
+	int ret = hold(q, area, offset, sizeof(value), MEM_FOR_WRITING, &pin);
 
 	if (ret < 0)
 		return ret;
@@ -100,7 +100,7 @@ static int read_desc(struct virtq *q, const struct table *table, uint16_t index,
 		return broken(q, "a descriptor's index is beyond the table");
 	if (table->area.gpa > UINT64_MAX - offset)
 		return broken(q, "a descriptor table is beyond all memory");
-	ret = hold(q, &table->area, offset, sizeof(raw), &pin);
+	ret = hold(q, &table->area, offset, sizeof(raw), MEM_FOR_READING, &pin);
 	if (ret < 0)
 		return ret;
 	memcpy(raw, pin.ptr, sizeof(raw));
@@ -123,7 +123,8 @@ static int add_buffer(struct virtq *q, struct virtq_chain *chain, const struct d
 		return broken(q, "a buffer to read comes after one to write");
 	if (desc->len == 0)
 		return 0;
-	if (mem_pin(q->dev->host->mem, desc->gpa, desc->len, q->dev->name, &chain->pin[at]) < 0) {
+	if (mem_pin(q->dev->host->mem, desc->gpa, desc->len,
+		    write ? MEM_FOR_WRITING : MEM_FOR_READING, q->dev->name, &chain->pin[at]) < 0) {
 		virtio_broken(q->dev,
 			      "queue %u: a buffer of %u bytes at %#llx is not in shared RAM",
 			      q->index, desc->len, (unsigned long long)desc->gpa);
@@ -237,7 +238,7 @@ void virtq_put_head(struct virtq *q, uint16_t head, uint32_t written)
 	struct mem_pin pin;
 
 	if (!q->ready || !virtio_runs(q->dev) ||
-	    hold(q, &q->used, USED_RING(q->next_used % q->size), 8, &pin) < 0)
+	    hold(q, &q->used, USED_RING(q->next_used % q->size), 8, MEM_FOR_WRITING, &pin) < 0)
 		return;
 	put_le32(pin.ptr, head);
 	put_le32((uint8_t *)pin.ptr + 4, written);
@@ -333,18 +334,22 @@ bool virtq_valid(const struct virtq *q)
 	       q->used.gpa <= UINT64_MAX - UINT64_C(16) * VIRTQ_MAX_SIZE;
 }
 
-static void find(const struct virtq *q, struct virtq_area *area, uint64_t len)
+static void find(const struct virtq *q, struct virtq_area *area, uint64_t len, enum mem_use use)
 {
-	area->at = q->ready && virtio_may_hold(q->dev) ? mem_ptr(q->dev->host->mem, area->gpa, len)
-						       : NULL;
+	struct mem_pin pin = {0};
+
+	if (q->ready && virtio_may_hold(q->dev))
+		mem_pin(q->dev->host->mem, area->gpa, len, use, NULL, &pin);
+	area->at = pin.ptr;
+	let_go(&pin);
 }
 
 void virtq_start(struct virtq *q)
 {
 	/* with the words behind the rings, which event indices are in */
-	find(q, &q->desc, (uint64_t)q->size * DESC_BYTES);
-	find(q, &q->avail, USED_EVENT(q->size) + 2);
-	find(q, &q->used, AVAIL_EVENT(q->size) + 2);
+	find(q, &q->desc, (uint64_t)q->size * DESC_BYTES, MEM_FOR_READING);
+	find(q, &q->avail, USED_EVENT(q->size) + 2, MEM_FOR_READING);
+	find(q, &q->used, AVAIL_EVENT(q->size) + 2, MEM_FOR_WRITING);
 }
 
 void virtq_reset(struct virtq *q)
