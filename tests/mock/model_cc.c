@@ -64,6 +64,9 @@ bool model_cc_dead(const struct model_fd *f)
 
 int model_cc_may_create_vcpu(const struct model_vm *vm)
 {
+	/* kernels up to 6.18 at least measure its VMSA at no time, or twice: see model_snp_command() */
+	if (vm->snp && vm->snp->finish_begun)
+		model_foul("VM %u: a vCPU is created after LAUNCH_FINISH", vm->index);
 	if (!vm->tdx)
 		return 0;
 	if (!vm->split_irqchip || vm->nvcpus >= vm->model->tdx.max_vcpus)

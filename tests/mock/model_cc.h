@@ -11,6 +11,9 @@
  * Further fouls:
  *	- a vCPU of an SNP VM runs before LAUNCH_FINISH, or one of a TD before FINALIZE_VM: no kernel
  *	  defines what happens then
+ *	- a LAUNCH_ command, or KVM_CREATE_VCPU, for an SNP VM once LAUNCH_FINISH has measured its
+ *	  vCPUs: kernels up to 6.18 at least crash at a second LAUNCH_FINISH (a fault in
+ *	  sev_es_sync_vmsa())
  *	- a vCPU of a software-protected VM runs before any of its memory was made private
  *	- a memory slot is deleted although pages of the initial image are in it
  */

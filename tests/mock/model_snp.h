@@ -28,6 +28,7 @@ struct model_snp_host {
 /* Of one VM's: the firmware's context. */
 struct model_snp {
 	bool initialized, started, finished;
+	bool finish_begun; /* VMSAs were measured, whatever came of it */
 	bool certs;	   /* requests for certificates exit */
 	uint64_t features; /* SEV_FEATURES of all vCPUs */
 	uint64_t policy;

@@ -190,8 +190,9 @@ START_TEST(trap_populate_after_the_end)
 	ck_assert_int_eq(cc_populate(&t.cc, &t.plan, &t.err), -EPERM);
 	launch_says(&t, "sealed");
 	ck_assert_uint_eq(model_calls(t.m), calls);
-	ck_assert_int_eq(raw_populate(PAGES(60), (uintptr_t)t.source),
-			 CASE_TECH(_i) == CC_SNP ? -EIO : -EINVAL);
+	/* an SNP host's kernel must not even be asked: the model aborts, see test_cc_model */
+	if (CASE_TECH(_i) != CC_SNP)
+		ck_assert_int_eq(raw_populate(PAGES(60), (uintptr_t)t.source), -EINVAL);
 	launch_assert_measured(&t);
 	launch_close(&t);
 }

@@ -79,19 +79,18 @@ END_TEST
 
 START_TEST(trap_vcpu_or_registers_after_finish)
 {
-	struct kvm_vcpu late;
 	struct kvm_regs regs = {0};
 	unsigned long calls;
 
 	must(launch_all(&t), &t);
 	ck_assert_int_eq(kvm_vcpu_set_regs(&t.vcpu[0], &regs, &t.err), -EINVAL);
 	ck_assert_int_eq(kvm_vcpu_get_regs(&t.vcpu[0], &regs, &t.err), -EINVAL);
-	must(kvm_vcpu_create(&late, &t.vm, &t.kvm, 2, &t.err), &t);
 	calls = model_calls(t.m);
-	ck_assert_int_eq(cc_vcpu(&t.cc, &late, 0, &t.err), -EPERM);
+	ck_assert_int_eq(cc_vcpu(&t.cc, &t.vcpu[0], 0, &t.err), -EPERM);
+	/* what would be one more FINISH: the model aborts at it, kernels crash */
+	ck_assert_int_eq(cc_finish(&t.cc, &t.err), -EPERM);
+	ck_assert_int_eq(cc_populate(&t.cc, &t.plan, &t.err), -EPERM);
 	ck_assert_uint_eq(model_calls(t.m), calls);
-	ck_assert_int_eq(kvm_vcpu_run(&late), -EINVAL);
-	kvm_vcpu_close(&late);
 }
 END_TEST
 
