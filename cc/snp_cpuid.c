@@ -106,11 +106,13 @@ static struct kvm_cpuid_entry2 *find(struct kvm_cpuid2 *cpuid, uint32_t function
 
 void snp_cpuid_warn(const struct kvm_cpuid2 *cpuid, const struct vmm_log *log)
 {
-	bool rdrand = false, compact = false;
+	bool rdrand = false, has_xsave = false, compact = false;
 
 	for (uint32_t i = 0; i < cpuid->nent; i++) {
 		const struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
 
+		if (e->function == 0)
+			has_xsave = e->eax >= LEAF_XSAVE;
 		if (e->function == 1)
 			rdrand = e->ecx & 1u << 30;
 		if (e->function == LEAF_XSAVE && e->index == 1)
@@ -119,7 +121,8 @@ void snp_cpuid_warn(const struct kvm_cpuid2 *cpuid, const struct vmm_log *log)
 	if (!rdrand)
 		vmm_log(log, VMM_LOG_WARN,
 			"this host's CPUID has no RDRAND: Linux stops early in an SNP guest");
-	if (!compact)
+	/* in a table that ends before that leaf Linux looks for no such state, and boots */
+	if (has_xsave && !compact)
 		vmm_log(log, VMM_LOG_WARN,
 			"this host's CPUID has neither XSAVEC nor XSAVES: Linux stops early in an "
 			"SNP guest");

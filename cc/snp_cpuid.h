@@ -23,7 +23,7 @@ int snp_cpuid_build(const struct kvm_cpuid2 *cpuid, uint8_t page[SNP_CPUID_PAGE]
 		    struct vmm_error *err);
 
 /* Warns of what Linux guests that know of SNP do not start without: RDRAND, and a way to compute the
- * size of XSAVE's area. */
+ * size of XSAVE's area, where the table goes as far as leaf 0xd, which tells of that. */
 void snp_cpuid_warn(const struct kvm_cpuid2 *cpuid, const struct vmm_log *log);
 
 /*

@@ -23,8 +23,9 @@ const struct kvm_cpuid_entry2 *tdx_cpuid_find(const struct kvm_cpuid2 *cpuid, ui
  */
 void tdx_cpuid_fit(struct kvm_cpuid2 *cpuid, uint64_t xfam);
 
-/* Logs where the module's table `td` (KVM_TDX_GET_CPUID) is not the one that KVM was `given`, and
- * returns in how many registers. */
+/* Logs where the module's table `td` (KVM_TDX_GET_CPUID) is not the one that KVM was `given`: each
+ * register at level debug, and one warning for all that are not expected to differ. Returns how many
+ * those are. */
 unsigned int tdx_cpuid_compare(const struct kvm_cpuid2 *given, const struct kvm_cpuid2 *td,
 			       const struct vmm_log *log);
 

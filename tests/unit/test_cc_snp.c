@@ -227,6 +227,32 @@ START_TEST(a_refusal_without_a_correction_is_final)
 }
 END_TEST
 
+/* Linux stops in an SNP guest without XSAVEC if it looks for it; in a table that ends before leaf 0xd
+ * it does not, and boots. */
+START_TEST(a_cpuid_table_without_leaf_0xd_is_not_warned_of)
+{
+	static const struct {
+		uint32_t last, compact;
+		bool warned;
+	} tables[] = {
+		{0xb, 0, false}, {0xd, 0, true}, {0x10, 0, true}, {0xd, 2, false}, {0xd, 8, false}};
+	struct kvm_cpuid2 *table = calloc(1, sizeof(*table) + 3 * sizeof(struct kvm_cpuid_entry2));
+
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		table->nent = tables[i].last >= 0xd ? 3 : 2;
+		table->entries[0] = (struct kvm_cpuid_entry2){.function = 0, .eax = tables[i].last};
+		table->entries[1] = (struct kvm_cpuid_entry2){.function = 1, .ecx = 1u << 30};
+		table->entries[2] = (struct kvm_cpuid_entry2){
+			.function = 0xd, .index = 1, .flags = 1, .eax = tables[i].compact};
+		t.logged[0] = '\0';
+		snp_cpuid_warn(table, &t.log);
+		ck_assert_int_eq(strstr(t.logged, "XSAVEC") != NULL, tables[i].warned);
+		ck_assert_ptr_null(strstr(t.logged, "RDRAND"));
+	}
+	free(table);
+}
+END_TEST
+
 /* A firmware that answers nonsense must not make us write nonsense into the vCPUs' table. */
 START_TEST(corrections_of_other_entries_are_none)
 {
@@ -465,6 +491,7 @@ int main(void)
 	tcase_add_test(tc, a_second_refusal_is_final);
 	tcase_add_test(tc, a_refusal_without_a_correction_is_final);
 	tcase_add_test(tc, corrections_of_other_entries_are_none);
+	tcase_add_test(tc, a_cpuid_table_without_leaf_0xd_is_not_warned_of);
 	tcase_add_loop_test(tc, id_block_of_this_launch, 0, 2);
 	tcase_add_test(tc, id_block_of_another_launch);
 	tcase_add_test(tc, id_block_of_another_policy);

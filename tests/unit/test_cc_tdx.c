@@ -257,11 +257,49 @@ START_TEST(a_cpuid_that_the_module_changes_is_reported)
 	launch_close(&t);
 
 	launch_init(&t, CC_TDX, REV8, 2);
+	t.log.level = VMM_LOG_DEBUG;
 	model_tdx_hide(t.m, 7, 1);
 	must(launch_all(&t), &t);
 	ck_assert_uint_eq(model_count(t.m, "KVM_TDX_GET_CPUID"), 1);
 	launch_logged(&t, "the TDX module shows the TD CPUID leaf 0x7.0 EBX as 0x219c07aa, and KVM "
 			  "takes it for 0x219c07ab");
+	launch_logged(&t, "in 1 register, the first is leaf 0x7.0 EBX");
+}
+END_TEST
+
+/* A start of a TD was a page of warnings that said nothing. */
+START_TEST(what_a_td_sees_otherwise_on_every_host_is_no_warning)
+{
+	static const struct kvm_cpuid_entry2 entries[] = {
+		{.function = 0, .eax = 0x21, .ebx = 0x756e6547},
+		{.function = 0xd, .index = 0, .flags = 1, .eax = 7, .ebx = 0x240, .ecx = 0x340},
+		{.function = 0xd, .index = 1, .flags = 1, .eax = 0xf, .ebx = 0x240},
+		{.function = 0x15, .eax = 1, .ebx = 2, .ecx = 25000000},
+		{.function = 0x21, .ebx = 0x65746e49},
+		{.function = 0x80000000, .eax = 0x80000008},
+	};
+	struct kvm_cpuid2 *td = calloc(1, sizeof(*td) + sizeof(entries) + sizeof(entries[0]));
+	struct kvm_cpuid2 *given = calloc(1, sizeof(*given) + sizeof(entries));
+
+	td->nent = given->nent = ARRAY_SIZE(entries);
+	memcpy(td->entries, entries, sizeof(entries));
+	memcpy(given->entries, entries, sizeof(entries));
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++)
+		given->entries[i].ebx ^= 0x100;
+	given->entries[0].eax = 0x1f;
+	given->entries[3].ecx = 0;
+	ck_assert_uint_eq(tdx_cpuid_compare(given, td, &t.log), 0);
+	ck_assert_str_eq(t.logged, "");
+
+	/* and of the rest there is one line, however many they are */
+	given->entries[1].ecx = 0x440;
+	given->entries[2].eax = 1;
+	td->entries[td->nent++] = (struct kvm_cpuid_entry2){.function = 1, .eax = 1, .ecx = 2};
+	ck_assert_uint_eq(tdx_cpuid_compare(given, td, &t.log), 4);
+	launch_logged(&t, "in 4 registers, the first is leaf 0xd.0 ECX");
+	ck_assert_ptr_eq(strchr(t.logged, '\n'), t.logged + strlen(t.logged) - 1);
+	free(td);
+	free(given);
 }
 END_TEST
 
@@ -321,6 +359,7 @@ int main(void)
 	tcase_add_test(tc, cpuid_is_made_to_fit_the_td);
 	tcase_add_test(tc, trap_indexes_of_unknown_leaves_are_significant);
 	tcase_add_test(tc, a_cpuid_that_the_module_changes_is_reported);
+	tcase_add_test(tc, what_a_td_sees_otherwise_on_every_host_is_no_warning);
 	tcase_add_loop_test(tc, a_td_without_sept_ve_disable_is_warned_of, 0, 2);
 	tcase_add_test(tc, each_vcpu_gets_the_hob_in_order);
 	tcase_add_test(tc, registers_are_the_modules);
