@@ -74,6 +74,17 @@ static bool makes_progress(struct vcpu *vcpu, const struct run_memory_fault *fau
 	return vcpu->same_faults < SAME_FAULTS_MAX;
 }
 
+/* Why a guest may touch what is no memory. The local APIC is the one window of a PC that a guest is
+ * told of by the hardware, and old firmware maps it like RAM, as private; KVM then looks for memory. */
+static const char *why_no_memory(const struct run_memory_fault *fault)
+{
+	if (fault->flags & MEMORY_FAULT_PRIVATE && (fault->gpa & ~(PAGE_SIZE - 1)) == LAYOUT_LAPIC)
+		return "the local APIC is there, and the guest has mapped it as private memory, as "
+		       "old firmware does (OVMF of 2022.11; that of 2025.02 does not): use a newer "
+		       "one";
+	return "no memory is there; was a device window taken for RAM?";
+}
+
 static bool fault_is_final(struct vcpu *vcpu, const struct run_memory_fault *fault,
 			   const char *cause)
 {
@@ -107,8 +118,7 @@ bool exit_memory_fault(struct vcpu *vcpu, int ret)
 		return fault_is_final(vcpu, &fault, "the host's memory there is broken");
 	state = mem_is_private(&vcpu->vm->mem, fault.gpa);
 	if (state < 0)
-		return fault_is_final(vcpu, &fault,
-				      "no memory is there; was a device window taken for RAM?");
+		return fault_is_final(vcpu, &fault, why_no_memory(&fault));
 	if (!makes_progress(vcpu, &fault))
 		return fault_is_final(vcpu, &fault, "the vCPU makes no progress");
 	if (state == to_private || vcpu->same_faults == 0)

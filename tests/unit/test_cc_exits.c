@@ -317,6 +317,19 @@ START_TEST(a_fault_where_no_ram_is_is_the_end)
 }
 END_TEST
 
+/* Debian 12's OVMF as an SNP guest. */
+START_TEST(a_private_access_to_the_local_apic_names_old_firmware)
+{
+	const struct model_step steps[] = {
+		MEMORY_FAULT(LAYOUT_LAPIC + 0x20, _i ? 1 : 4096, _i ? 0 : PRIVATE, 1)};
+
+	run(steps);
+	ends(MINIVMM_CRASH, "access to guest address 0xfee00020");
+	ck_assert_msg((strstr(t.result.text, "old firmware") != NULL) == !_i, "%s", t.result.text);
+	ck_assert_msg((strstr(t.result.text, "2025.02") != NULL) == !_i, "%s", t.result.text);
+}
+END_TEST
+
 START_TEST(a_fault_that_cannot_be_converted_is_the_end)
 {
 	const struct model_step steps[] = {TOUCH_SHARED(AT), POWER_OFF};
@@ -562,6 +575,7 @@ int main(void)
 	tcase_add_test(tc, a_conversion_that_does_not_help_is_no_progress);
 	tcase_add_test(tc, a_few_faults_at_one_place_are_borne);
 	tcase_add_loop_test(tc, a_fault_where_no_ram_is_is_the_end, 0, 2);
+	tcase_add_loop_test(tc, a_private_access_to_the_local_apic_names_old_firmware, 0, 2);
 	tcase_add_test(tc, a_fault_that_cannot_be_converted_is_the_end);
 	tcase_add_loop_test(tc, errnos_that_come_with_a_memory_fault, 0, 2);
 	tcase_add_test(tc, trap_ehwpoison_is_final);
