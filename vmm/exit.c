@@ -18,6 +18,7 @@ static bool handle_io(struct vcpu *vcpu)
 	uint32_t count = run->io.count;
 	uint8_t *data = (uint8_t *)run;
 
+	exit_ports_count(vcpu->vm->port_exits, run->io.port);
 	if (offset > vcpu->kvm.run_size || (uint64_t)size * count > vcpu->kvm.run_size - offset) {
 		machine_end(vcpu->vm, MINIVMM_FAILED, "KVM reported port I/O outside of kvm_run");
 		return false;

@@ -6,6 +6,7 @@
 #include "vmm/dev/console.h"
 #include "vmm/dev/debug_port.h"
 #include "vmm/dev/i8042.h"
+#include "vmm/dev/no_pit.h"
 #include "vmm/dev/pvpanic.h"
 #include "vmm/dev/serial.h"
 #include "vmm/machine.h"
@@ -28,6 +29,7 @@ struct platform {
 	struct cmos cmos;
 	struct boot_mark boot_mark;
 	struct debug_console debug_console;
+	struct device no_pit; /* a TD's */
 	struct virtio_host virtio_host;
 	struct virtio_set virtio;
 	struct platform_ioapic *ioapic; /* NULL: KVM has one */
@@ -129,6 +131,7 @@ static void init_devices(struct platform *p)
 	cmos_init(&p->cmos, NULL, NULL);
 	boot_mark_init(&p->boot_mark, on_boot_mark, p);
 	debug_console_init(&p->debug_console, on_debug_line, p);
+	no_pit_init(&p->no_pit);
 }
 
 static int add_to_bus(struct platform *p, struct vmm_error *err)
@@ -152,6 +155,14 @@ static int add_to_bus(struct platform *p, struct vmm_error *err)
 	if (p->vm->config->boot.firmware)
 		return platform_ovmf_create(&p->ovmf, p->vm, &p->cmos, &p->pm.reset_dev, err);
 	return bus_add(&p->vm->pio, PLATFORM_RESET_PORT, ACPI_RESET_PORTS, &p->pm.reset_dev, err);
+}
+
+/* What KVM has for other VMs: an I/O APIC, and a timer, which nobody has for this one. */
+static int add_for_td(struct platform *p, struct vmm_error *err)
+{
+	int ret = platform_ioapic_create(&p->ioapic, p->vm, err);
+
+	return ret < 0 ? ret : bus_add(&p->vm->pio, NO_PIT_PORT, NO_PIT_PORTS, &p->no_pit, err);
 }
 
 static int add_virtio(struct platform *p, struct vmm_error *err)
@@ -190,7 +201,7 @@ int platform_create(struct platform **out, struct minivmm *vm, struct vmm_error 
 	port = console_serial_port(&p->serial);
 	ret = add_to_bus(p, err);
 	if (ret == 0 && vm->cc.config.tech == CC_TDX)
-		ret = platform_ioapic_create(&p->ioapic, vm, err);
+		ret = add_for_td(p, err);
 	if (ret == 0)
 		ret = console_start(&p->console, &port, &vm->loop, err);
 	if (ret == 0)

@@ -182,6 +182,42 @@ START_TEST(trap_hob_address_not_given_to_each_vcpu)
 }
 END_TEST
 
+static void keep_line(void *ctx, int level, const char *line)
+{
+	char *logged = ctx;
+
+	(void)level;
+	if (strstr(line, "exits for I/O ports"))
+		snprintf(logged, 256, "%s", line);
+}
+
+/*
+ * The way of Linux to measure its TSC by the PIT, arch/x86/kernel/tsc.c, quick_pit_calibrate(): it
+ * polls counter 2 for as long as the byte it waits for, 0xff, is there, up to 50,000 times two reads.
+ * At the second read it has to be another one. The gate of that counter has bit 5 set, or
+ * pit_calibrate_tsc() waits for ever.
+ */
+START_TEST(trap_timer_that_is_not_there_is_polled)
+{
+	const struct model_step steps[] = {
+		IN(0x61, 1, 0xff),  OUT(0x61, 1, 0xfd), OUT(0x43, 1, 0xb0), OUT(0x42, 1, 0xff),
+		OUT(0x42, 1, 0xff), IN(0x42, 1, 0),	IN(0x42, 1, 0),	    IN(0x40, 1, 0),
+		IN(0x41, 2, 0),	    IN(0x43, 1, 0xff),	IN(0x61, 1, 0xff),  POWER_OFF,
+	};
+	char logged[256] = "";
+
+	t.vm->log = (struct vmm_log){keep_line, logged, VMM_LOG_DEBUG};
+	t.vm->port_exits = exit_ports_create(&t.vm->log);
+	run(steps);
+	machine_must_end(&t, MINIVMM_POWEROFF);
+	minivmm_destroy(t.vm);
+	t.vm = NULL;
+	ck_assert_msg(strcmp(logged, "exits for I/O ports: 12, most of them 0x42:4 0x61:3 0x43:2 "
+				     "0x40:1 0x41:1 0x604:1") == 0,
+		      "%s", logged);
+}
+END_TEST
+
 /* More than the host has CPUs: KVM's limit for TDs is another than for other VMs. */
 START_TEST(trap_limit_of_vcpus)
 {
@@ -208,6 +244,7 @@ int main(void)
 	tcase_add_test(tc, trap_apic_ids_in_cpuid_other_than_vcpu_ids);
 	tcase_add_test(tc, trap_apic_ids_in_madt_other_than_vcpu_ids);
 	tcase_add_test(tc, trap_hob_address_not_given_to_each_vcpu);
+	tcase_add_test(tc, trap_timer_that_is_not_there_is_polled);
 	tcase_add_test(tc, trap_limit_of_vcpus);
 	suite_add_tcase(s, tc);
 	return run_suite(s);
