@@ -76,6 +76,7 @@ static void *thread_main(void *arg)
 	pthread_setname_np(pthread_self(), name);
 	if (loop_run(&t->loop, &err) < 0)
 		machine_end(t->vm, MINIVMM_FAILED, "%s", err.text);
+	lifecycle_thread_over(t->vm);
 	return NULL;
 }
 
@@ -87,10 +88,13 @@ int io_threads_start(struct io_threads *io, struct minivmm *vm, struct vmm_error
 
 		loop_expect_thread(&t->loop);
 		ret = vm->sys->ops->thread_start(vm->sys->ctx, &t->thread, thread_main, t);
-		if (ret < 0)
+		if (ret < 0) {
+			loop_give_up(&t->loop);
 			return vmm_error_errno(err, ret, "unable to start I/O thread %u",
 					       t->number);
+		}
 		t->started = true;
+		lifecycle_thread_begins(vm);
 	}
 	return 0;
 }

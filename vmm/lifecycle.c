@@ -92,6 +92,17 @@ static void stop_ready(struct loop_source *source, uint32_t events)
 	}
 }
 
+void lifecycle_locks(struct minivmm *vm)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&vm->end.lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&vm->end.threads_over, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 int lifecycle_init(struct minivmm *vm, struct vmm_error *err)
 {
 	const struct sys *sys = vm->sys;
@@ -106,6 +117,29 @@ int lifecycle_init(struct minivmm *vm, struct vmm_error *err)
 	return loop_add(&vm->loop, &vm->stop_source, EPOLLIN, err);
 }
 
+void lifecycle_thread_begins(struct minivmm *vm)
+{
+	vm->end.running++;
+	vm->end.live++;
+}
+
+/* The last one writes out what devices still hold back. That may take seconds, if a reader is slow,
+ * and whoever waits for the end has a limit of their own. */
+void lifecycle_thread_over(struct minivmm *vm)
+{
+	bool last;
+
+	pthread_mutex_lock(&vm->end.lock);
+	last = --vm->end.running == 0;
+	pthread_mutex_unlock(&vm->end.lock);
+	if (last)
+		platform_flush(vm->platform);
+	pthread_mutex_lock(&vm->end.lock);
+	if (--vm->end.live == 0)
+		pthread_cond_broadcast(&vm->end.threads_over);
+	pthread_mutex_unlock(&vm->end.lock);
+}
+
 static void *io_main(void *arg)
 {
 	struct minivmm *vm = arg;
@@ -113,6 +147,7 @@ static void *io_main(void *arg)
 
 	if (loop_run(&vm->loop, &err) < 0)
 		machine_end(vm, MINIVMM_FAILED, "%s", err.text);
+	lifecycle_thread_over(vm);
 	return NULL;
 }
 
@@ -124,9 +159,12 @@ static int start_threads(struct minivmm *vm, struct vmm_error *err)
 	/* vCPUs ask the I/O threads for things, so these come first */
 	loop_expect_thread(&vm->loop);
 	ret = sys->ops->thread_start(sys->ctx, &vm->io_thread, io_main, vm);
-	if (ret < 0)
+	if (ret < 0) {
+		loop_give_up(&vm->loop);
 		return vmm_error_errno(err, ret, "unable to start the I/O thread");
+	}
 	vm->io_started = true;
+	lifecycle_thread_begins(vm);
 	ret = io_threads_start(&vm->io, vm, err);
 	if (ret < 0)
 		return ret;
@@ -197,7 +235,7 @@ void lifecycle_finish(struct minivmm *vm)
 		return;
 	machine_end(vm, MINIVMM_STOPPED, NULL);
 	join_threads(vm);
-	platform_flush(vm->platform);
+	exit_ports_tell(vm->port_exits, &vm->log);
 	if (vm->cc.config.tech != CC_NONE)
 		vmm_log(&vm->log, VMM_LOG_DEBUG, "at the end %llu pages were private",
 			(unsigned long long)mem_private_pages(&vm->mem));
@@ -224,10 +262,28 @@ static int remaining_ms(int64_t deadline)
 	return left > 0 ? (int)left : 0;
 }
 
+/* Of a VM that is over. False at the deadline, of CLOCK_MONOTONIC; NULL: none. */
+static bool threads_end(struct minivmm *vm, const struct timespec *deadline)
+{
+	bool over;
+	int ret = 0;
+
+	pthread_mutex_lock(&vm->end.lock);
+	while (vm->end.live > 0 && ret == 0)
+		ret = deadline ? pthread_cond_timedwait(&vm->end.threads_over, &vm->end.lock,
+							deadline)
+			       : pthread_cond_wait(&vm->end.threads_over, &vm->end.lock);
+	over = vm->end.live == 0;
+	pthread_mutex_unlock(&vm->end.lock);
+	return over;
+}
+
 int minivmm_wait(struct minivmm *vm, int timeout_ms, struct minivmm_result *result)
 {
 	struct pollfd over = {.fd = vm->end_fd, .events = POLLIN};
 	int64_t deadline = timeout_ms < 0 ? 0 : (int64_t)timer_now_ms() + timeout_ms;
+	const struct timespec end = {.tv_sec = deadline / 1000,
+				     .tv_nsec = deadline % 1000 * 1000000};
 	int left = timeout_ms;
 	int ret;
 
@@ -237,11 +293,10 @@ int minivmm_wait(struct minivmm *vm, int timeout_ms, struct minivmm_result *resu
 			left = remaining_ms(deadline);
 	if (ret < 0)
 		return -errno;
-	if (ret == 0)
+	/* joining takes no time when they are over: they have nothing left to do */
+	if (ret == 0 || !threads_end(vm, timeout_ms < 0 ? NULL : &end))
 		return -ETIMEDOUT;
-
 	join_threads(vm);
-	platform_flush(vm->platform);
 	result->end = vm->end.how;
 	result->relaunch = vm->end.how == MINIVMM_REBOOT &&
 			   vm->config->machine.on_reboot == CONFIG_REBOOT_RELAUNCH;

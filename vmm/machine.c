@@ -153,6 +153,7 @@ static int build(struct minivmm *vm, struct vmm_error *err)
 	if (!vm->plan || !vm->vcpu)
 		return vmm_error_errno(err, -ENOMEM, "unable to allocate the VM");
 	load_plan_init(vm->plan);
+	vm->port_exits = exit_ports_create(&vm->log);
 	machine_mark(vm, MINIVMM_MARK_MEMORY_READY);
 
 	ret = loop_init(&vm->loop, vm->sys, err);
@@ -191,7 +192,7 @@ int machine_create(struct minivmm **out, const struct vmm_config *config, const 
 	vm->kvm.h = vm->kvm_vm.h = (struct kvm_fd){.sys = sys, .fd = -1};
 	vm->mem.sys = sys;
 	vm->loop.epoll_fd = vm->end_fd = vm->stop_fd = vm->io.stop_fd = -1;
-	pthread_mutex_init(&vm->end.lock, NULL);
+	lifecycle_locks(vm);
 
 	ret = build(vm, err);
 	if (ret < 0) {
@@ -335,8 +336,10 @@ void minivmm_destroy(struct minivmm *vm)
 	mem_destroy(&vm->mem);
 	kvm_vm_close(&vm->kvm_vm);
 	kvm_system_close(&vm->kvm);
+	pthread_cond_destroy(&vm->end.threads_over);
 	pthread_mutex_destroy(&vm->end.lock);
 	free(vm->vcpu);
+	exit_ports_free(vm->port_exits);
 	free(vm->plan);
 	free(vm->cpuid);
 	free(vm);

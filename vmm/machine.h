@@ -23,6 +23,7 @@
 #include "vmm/bus.h"
 #include "vmm/cc_setup.h"
 #include "vmm/config/config.h"
+#include "vmm/exit_ports.h"
 #include "vmm/io_threads.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/loop.h"
@@ -43,13 +44,17 @@ struct vcpu {
 	uint64_t fault_gpa;  /* of the last KVM_EXIT_MEMORY_FAULT, see exit_cc.c */
 	uint64_t fault_exit; /* exits when it came, and interruptions since */
 	unsigned int same_faults;
+	unsigned int agains;	/* EAGAIN of KVM_RUN, in a row */
 	struct snp_certs certs; /* that the guest has just been given, see exit_snp.c */
 	_Atomic uint64_t exits; /* written by the own thread only */
 };
 
-/* What a request to end the VM was; the first one wins. */
+/* What a request to end the VM was; the first one wins. And what is left of the VM's threads. */
 struct vm_end {
 	pthread_mutex_t lock;
+	pthread_cond_t threads_over; /* of CLOCK_MONOTONIC: `live` is 0 */
+	unsigned int running;	     /* threads that are in the VM */
+	unsigned int live;	     /* those, and the last one while it writes out what is left */
 	enum minivmm_end how;
 	char text[VMM_ERROR_TEXT];
 };
@@ -75,6 +80,7 @@ struct minivmm {
 	struct quote_service *quote;   /* tdx with a quoting service, else NULL */
 	_Atomic uint64_t tdx_notify;   /* see exit_tdx.c */
 	_Atomic unsigned int refusals; /* of requests to convert pages, see exit_cc.c */
+	struct exit_ports *port_exits; /* NULL: not counted */
 	struct platform *platform;
 
 	struct kvm_cpuid2 *cpuid; /* what all vCPUs have in common */
@@ -119,9 +125,17 @@ int kvm_setup(struct minivmm *vm, struct vmm_error *err);
 void machine_end(struct minivmm *vm, enum minivmm_end how, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The first thing of a VM, and cannot fail. */
+void lifecycle_locks(struct minivmm *vm);
+
 /* The descriptors and the loop source of the life cycle; undone by lifecycle_destroy(). */
 int lifecycle_init(struct minivmm *vm, struct vmm_error *err);
 void lifecycle_destroy(struct minivmm *vm);
+
+/* A thread of the VM begins: end.lock is held, and the thread will not come to its end before it is
+ * free. As the last thing that thread calls thread_over(). */
+void lifecycle_thread_begins(struct minivmm *vm);
+void lifecycle_thread_over(struct minivmm *vm);
 
 /* Ends the VM if it runs, and joins its threads. */
 void lifecycle_finish(struct minivmm *vm);

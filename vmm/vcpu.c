@@ -16,6 +16,15 @@
 
 #define KICK_SIGNAL SIGUSR1
 
+/*
+ * KVM_RUN says EAGAIN when a vCPU that waits for its start was woken by something else. KVM does not
+ * say how often that may be: once for each INIT, or for ever when a guest's request for it cannot be
+ * met (an SNP guest's to create a CPU that waits for INIT). From so many in a row on the thread waits
+ * between two attempts, since nobody else would make it wait; a kick ends the wait.
+ */
+#define AGAIN_FREE     64
+#define AGAIN_PAUSE_MS 10
+
 /* sizeof(sigset_t) in the kernel, which is what KVM checks */
 #define KERNEL_SIGSET_BYTES 8
 
@@ -69,16 +78,27 @@ void vcpu_kick(struct vcpu *vcpu)
 	pthread_kill(vcpu->thread, KICK_SIGNAL);
 }
 
-/* Takes a pending kick away, or KVM_RUN would return for ever. */
-static void consume_kick(void)
+/* Takes a pending kick away, or KVM_RUN would return for ever; waits for one so long. */
+static void consume_kick(unsigned int wait_ms)
 {
-	static const struct timespec now = {0};
+	struct timespec patience = {.tv_nsec = wait_ms * 1000000L};
 	sigset_t kick;
 
 	sigemptyset(&kick);
 	sigaddset(&kick, KICK_SIGNAL);
-	while (sigtimedwait(&kick, NULL, &now) > 0)
-		;
+	while (sigtimedwait(&kick, NULL, &patience) > 0)
+		patience = (struct timespec){0};
+}
+
+/* The guest has done nothing since the last exit. */
+static void interrupted(struct vcpu *vcpu, int ret)
+{
+	vcpu->fault_exit++;
+	vcpu->agains = ret == -EAGAIN ? vcpu->agains + 1 : 0;
+	if (vcpu->agains == AGAIN_FREE + 1)
+		vmm_log(&vcpu->vm->log, VMM_LOG_DEBUG,
+			"vCPU %u is woken again and again before it was started", vcpu->id);
+	consume_kick(vcpu->agains > AGAIN_FREE ? AGAIN_PAUSE_MS : 0);
 }
 
 static void *vcpu_main(void *arg)
@@ -99,13 +119,14 @@ static void *vcpu_main(void *arg)
 			exit_snp_certs_done(vcpu);
 		atomic_store_explicit(&vcpu->exits, vcpu->exits + 1, memory_order_relaxed);
 		if (ret == -EINTR || ret == -EAGAIN) {
-			vcpu->fault_exit++; /* the guest has done nothing since */
-			consume_kick();
+			interrupted(vcpu, ret);
 			continue;
 		}
+		vcpu->agains = 0;
 		if (!exit_handle(vcpu, ret))
 			break;
 	}
+	lifecycle_thread_over(vm);
 	return NULL;
 }
 
@@ -117,6 +138,7 @@ int vcpu_start(struct vcpu *vcpu, struct vmm_error *err)
 	if (ret < 0)
 		return vmm_error_errno(err, ret, "unable to start the thread of vCPU %u", vcpu->id);
 	vcpu->started = true;
+	lifecycle_thread_begins(vcpu->vm);
 	return 0;
 }
 
