@@ -7,7 +7,6 @@
 #include "vmm/cc_demand.h"
 #include "vmm/config_api.h"
 #include "vmm/exit_tdx.h"
-#include "vmm/supported.h"
 #include "vmm/virtio/devices.h"
 
 #include <errno.h>
@@ -176,9 +175,6 @@ int machine_create(struct minivmm **out, const struct vmm_config *config, const 
 
 	*out = NULL;
 	ret = config_validate(config, err);
-	if (ret < 0)
-		return ret;
-	ret = config_supported(config, err);
 	if (ret < 0)
 		return ret;
 

@@ -5,7 +5,6 @@
 #include "vmm/config_api.h"
 #include "vmm/machine.h"
 #include "vmm/report.h"
-#include "vmm/supported.h"
 #include "vmm/virtio/devices.h"
 
 #include <errno.h>
@@ -34,9 +33,6 @@ int planned_build(struct planned *planned, const struct sys *sys, const struct v
 
 	*planned = (struct planned){.config = config};
 	ret = config_validate(config, err);
-	if (ret < 0)
-		return ret;
-	ret = config_supported(config, err);
 	if (ret < 0)
 		return ret;
 

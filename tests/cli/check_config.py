@@ -34,15 +34,6 @@ class Config(Case):
         _, _, err = self.expect(["run", "vm.toml"], 2, "")
         self.assertIn("kernel, firmware or igvm is needed", err)
 
-    def test_parts_that_this_version_lacks(self):
-        self.file("kernel", elf_kernel())
-        for text, key in (("[control]\nsocket = 'c.sock'\n", "control.socket"),):
-            self.file("vm.toml", text + "[boot]\nkernel = 'kernel'\n")
-            for command in ("run", "check", "plan"):
-                _, _, err = self.expect([command, "vm.toml"], 1, "")
-                self.assertRegex(err, rf"^minivmm: {key}: this version of minivmm has no "
-                                 r"[^\n]+ yet\n$")
-
     def test_disks_are_looked_at(self):
         self.file("kernel", elf_kernel())
         self.file("small", b"x" * 511)

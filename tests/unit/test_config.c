@@ -54,7 +54,7 @@ START_TEST(every_key_reaches_its_field)
 		"[[disk]]\npath = \"a\"\n[[disk]]\npath = \"b\"\nreadonly = true\n"
 		"[[net]]\ntap = \"tap0\"\nmac = \"52:54:00:AB:cd:ef\"\n[[net]]\ntap = \"tap1\"\n"
 		"[vsock]\ncid = 4294967294\npath = \"v\"\n[rng]\nsource = \"r\"\n"
-		"[control]\nsocket = \"s\"\n[log]\nlevel = \"trace\"\nfile = \"l\"\n";
+		"[log]\nlevel = \"trace\"\nfile = \"l\"\n";
 	struct reading r;
 	struct vmm_config *c = &r.config;
 
@@ -97,7 +97,6 @@ START_TEST(every_key_reaches_its_field)
 	ck_assert_uint_eq(c->vsock.cid, UINT32_MAX - 1);
 	ck_assert_str_eq(c->vsock.path, "/dir/v");
 	ck_assert_str_eq(c->rng.source, "/dir/r");
-	ck_assert_str_eq(c->control.socket, "/dir/s");
 	ck_assert_int_eq(c->log.level, VMM_LOG_TRACE);
 	ck_assert_str_eq(c->log.file, "/dir/l");
 	config_clear(c);
@@ -162,12 +161,12 @@ START_TEST(cpu_names_stand_for_their_signatures)
 		const char *name;
 		uint32_t sig;
 	} cases[] = {
-		{"EPYC", 0x800f12},	  {"EPYC-v1", 0x800f12},
-		{"EPYC-v4", 0x800f12},	  {"EPYC-IBPB", 0x800f12},
-		{"EPYC-Rome", 0x830f10},  {"EPYC-Rome-v2", 0x830f10},
-		{"EPYC-Milan", 0xa00f11}, {"EPYC-Milan-v1", 0xa00f11},
-		{"EPYC-Genoa", 0xa10f10}, {"EPYC-Genoa-v1", 0xa10f10},
-		{"EPYC-Turin", 0xb00f00},
+		{"EPYC", 0x800f12},	     {"EPYC-v1", 0x800f12},
+		{"EPYC-v5", 0x800f12},	     {"EPYC-IBPB", 0x800f12},
+		{"EPYC-Rome", 0x830f10},     {"EPYC-Rome-v2", 0x830f10},
+		{"EPYC-Milan", 0xa00f11},    {"EPYC-Milan-v1", 0xa00f11},
+		{"EPYC-Genoa", 0xa10f10},    {"EPYC-Genoa-v1", 0xa10f10},
+		{"EPYC-Turin-v1", 0xb00f00},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -180,6 +179,23 @@ START_TEST(cpu_names_stand_for_their_signatures)
 		ck_assert(r.config.snp.have_vcpu_type && !r.config.snp.have_vcpu_sig);
 		config_clear(&r.config);
 	}
+}
+END_TEST
+
+static void look_for_steps(void *ctx, const char *line)
+{
+	unsigned int *sizes = ctx;
+
+	*sizes += strstr(line, "like \"512M\"") != NULL;
+	ck_assert_msg(!strstr(line, "in steps of 0"), "%s", line);
+}
+
+START_TEST(help_names_no_steps_of_zero)
+{
+	unsigned int sizes = 0;
+
+	config_help(look_for_steps, &sizes);
+	ck_assert_uint_ge(sizes, 5);
 }
 END_TEST
 
@@ -285,6 +301,7 @@ int main(void)
 	tcase_add_test(tc, hexadecimal_bytes_reach_their_fields);
 	tcase_add_test(tc, memory_sizes_are_binary);
 	tcase_add_test(tc, cpu_names_stand_for_their_signatures);
+	tcase_add_test(tc, help_names_no_steps_of_zero);
 	tcase_add_test(tc, all_names_of_choices_are_known);
 	tcase_add_test(tc, all_ways_to_write_a_table_mean_the_same);
 	tcase_add_test(tc, devices_with_defaults_need_only_their_table);

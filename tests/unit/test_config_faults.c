@@ -8,7 +8,11 @@
 #define CC "expected \"none\", \"auto\", \"sw-protected\", \"snp\" or \"tdx\", found "
 #define SIZE \
 	"expected bytes, or a string like \"512M\" (K, M, G, T), from 32M to 4T in steps of 2M, found "
-#define BITS	 "expected an integer, or above 63 bits a string like \"0x8000000000000000\", found "
+#define BITS "expected an integer, or above 63 bits a string like \"0x8000000000000000\", found "
+#define RATE "expected bytes, or a string like \"512M\" (K, M, G, T), from 0 to 1T, found "
+#define CPU                                                                           \
+	"expected \"EPYC\" (-v1 to -v5), \"EPYC-IBPB\", \"EPYC-Rome\" (-v1 to -v5), " \
+	"\"EPYC-Milan\" (-v1 to -v3), \"EPYC-Genoa\" (-v1 to -v2) or \"EPYC-Turin\" (-v1), found "
 #define MAC	 "expected a unicast address like \"52:54:00:12:34:56\", found "
 #define OUTPUT	 "expected \"stdio\", \"null\", \"file:PATH\" or \"unix:PATH\", found "
 #define ENDPOINT "expected the path of a Unix socket, or \"vsock:CID:PORT\", found "
@@ -37,6 +41,12 @@ static const struct {
 	 "4:1: unknown key 'vcpu' in [machine]: did you mean 'vcpus'?"},
 	{"[machine]\n\"a\\u001b[2J\\nb\" = 2", "4:1: unknown key 'a?[2J?b' in [machine]"},
 	{"[machine]\n\"\\u009b2J\" = 2", "4:1: unknown key '??2J' in [machine]"},
+	/* true and false as other languages write them */
+	{"device-tree = True", "3:15: 'True' is not a value: did you mean true?"},
+	{"device-tree = FALSE", "3:15: 'FALSE' is not a value: did you mean false?"},
+	{"device-tree = yes", "3:15: 'yes' is not a value; a text must be in quotes"},
+	/* what does not work yet is no key */
+	{"[control]\nsocket = \"s\"", "3:2: unknown table 'control': did you mean [console]?"},
 	/* shapes */
 	{"[[machine]]\nvcpus = 1", "3:3: machine must be written as [machine]"},
 	{"[disk]\npath = \"a\"", "3:2: disk must be written as [[disk]]"},
@@ -91,7 +101,22 @@ static const struct {
 	{"[machine]\nmemory = \"16777216T\"", "4:10: machine.memory: " SIZE "\"16777216T\""},
 	{"[machine]\nmemory = \"512M\\u0000\"", "4:10: machine.memory: " SIZE "\"512M\""},
 	{"[machine]\nmemory = -1", "4:10: machine.memory: " SIZE "-1"},
+	/* of any size: nothing is said of steps */
+	{"[[disk]]\npath = \"a\"\nbandwidth = \"2T\"", "5:13: disk[0].bandwidth: " RATE "\"2T\""},
+	{"[[net]]\ntap = \"a\"\nrx-bandwidth = -1", "5:16: net[0].rx-bandwidth: " RATE "-1"},
+	{"[[net]]\ntap = \"a\"\ntx-bandwidth = true",
+	 "5:16: net[0].tx-bandwidth: " RATE "a boolean"},
 	/* choices */
+	{"[snp]\nvcpu-type = \"EPYC-v99\"", "4:13: snp.vcpu-type: " CPU "\"EPYC-v99\""},
+	{"[snp]\nvcpu-type = \"EPYC-v6\"", "4:13: snp.vcpu-type: " CPU "\"EPYC-v6\""},
+	{"[snp]\nvcpu-type = \"EPYC-v0\"", "4:13: snp.vcpu-type: " CPU "\"EPYC-v0\""},
+	{"[snp]\nvcpu-type = \"EPYC-v01\"", "4:13: snp.vcpu-type: " CPU "\"EPYC-v01\""},
+	{"[snp]\nvcpu-type = \"EPYC-v\"", "4:13: snp.vcpu-type: " CPU "\"EPYC-v\""},
+	{"[snp]\nvcpu-type = \"EPYC-v1x\"", "4:13: snp.vcpu-type: " CPU "\"EPYC-v1x\""},
+	{"[snp]\nvcpu-type = \"EPYC-v4294967297\"",
+	 "4:13: snp.vcpu-type: " CPU "\"EPYC-v4294967297\""},
+	{"[snp]\nvcpu-type = \"EPYC-IBPB-v1\"", "4:13: snp.vcpu-type: " CPU "\"EPYC-IBPB-v1\""},
+	{"[snp]\nvcpu-type = \"EPYC-Turin-v2\"", "4:13: snp.vcpu-type: " CPU "\"EPYC-Turin-v2\""},
 	{"[machine]\ncc = \"sev\"", "4:6: machine.cc: " CC "\"sev\""},
 	{"[machine]\ncc = \"\"", "4:6: machine.cc: " CC "\"\""},
 	{"[machine]\ncc = \"snp-v1\"", "4:6: machine.cc: " CC "\"snp-v1\""},
@@ -131,6 +156,8 @@ static const struct {
 	 "5:7: net[0].mac: " MAC "\"52:54:00:12:34:5g\""},
 	{"[[net]]\ntap = \"t\"\nmac = \"53:54:00:12:34:56\"",
 	 "5:7: net[0].mac: " MAC "\"53:54:00:12:34:56\""},
+	{"[[net]]\ntap = \"t\"\nmac = \"00:00:00:00:00:00\"",
+	 "5:7: net[0].mac: " MAC "\"00:00:00:00:00:00\""},
 	{"[serial]\noutput = \"stdout\"", "4:10: serial.output: " OUTPUT "\"stdout\""},
 	{"[serial]\noutput = \"file:\"", "4:10: serial.output: expected a path, found nothing"},
 	{"[serial]\noutput = \"unix:\"", "4:10: serial.output: expected a path, found nothing"},
@@ -140,8 +167,17 @@ static const struct {
 	{"[tdx]\nquote-socket = \"vsock::1\"", "4:16: tdx.quote-socket: " ENDPOINT "\"vsock::1\""},
 	{"[tdx]\nquote-socket = \"vsock:2:4294967296\"",
 	 "4:16: tdx.quote-socket: " ENDPOINT "\"vsock:2:4294967296\""},
-	{"[control]\nsocket = \"" LONG LONG "\"",
-	 "4:10: control.socket: a Unix socket's path has at most 107 bytes, this has 196"},
+	{"[[net]]\nsocket = \"" LONG LONG "\"",
+	 "4:10: net[0].socket: a Unix socket's path has at most 107 bytes, this has 196"},
+	{"[serial]\noutput = \"unix:" LONG LONG "\"",
+	 "4:10: serial.output: a Unix socket's path has at most 107 bytes, this has 196"},
+	/* the virtio socket appends "_PORT" to it */
+	{"[vsock]\npath = \"" LONG "\"",
+	 "4:8: vsock.path: this socket's path has at most 96 bytes, since port numbers are appended "
+	 "to it, and here it has 98"},
+	{"[vsock]\npath = \"" LONG "/2345678\"",
+	 "4:8: vsock.path: this socket's path has at most 96 bytes, since port numbers are appended "
+	 "to it, and here it has 106"},
 	/* elements */
 	{"disk = [1]", "3:1: unknown key 'disk' in [boot]"},
 	/* what excludes what */
@@ -160,6 +196,10 @@ static const struct {
 	{"[tdx]\nmrconfigid-file = \"h\"\nmrconfigid = \"0000000000000000000000000000000000000000000"
 	 "00000000000000000000000000000000000000000000000000000\"",
 	 "4:1: tdx.mrconfigid-file: says the same as mrconfigid: remove one of them"},
+	{"[machine]\ncc = \"snp\"\n[snp]\npolicy = 0",
+	 "6:1: snp.policy: bit 17 must be 1, as in 0x30000"},
+	{"[machine]\ncc = \"auto\"\n[snp]\npolicy = 0xd0000",
+	 "6:1: snp.policy: bit 17 must be 1, as in 0x30000"},
 	{"[snp]\nid-block = \"b\"", "4:1: snp.id-block: needs id-auth, which signs it"},
 	{"[snp]\nid-auth = \"b\"", "4:1: snp.id-auth: needs id-block, which it signs"},
 	/* what is there twice */
@@ -169,10 +209,6 @@ static const struct {
 	{"[[net]]\ntap = \"t\"\nmac = \"aa:00:00:00:00:00\"\n[[net]]\ntap = \"u\"\n"
 	 "mac = \"AA:00:00:00:00:00\"",
 	 "8:1: net[1].mac: net[0] has it already"},
-	{"[control]\nsocket = \"s\"\n[vsock]\npath = \"s\"",
-	 "4:1: control.socket: vsock.path is the same socket"},
-	{"[control]\nsocket = \"s\"\n[serial]\noutput = \"unix:s\"",
-	 "4:1: control.socket: serial.output is the same socket"},
 	{"[vsock]\npath = \"s\"\n[serial]\noutput = \"unix:s\"",
 	 "4:1: vsock.path: serial.output is the same socket"},
 	/* what is missing */
@@ -182,7 +218,8 @@ static const struct {
 	 "5:1: net[0].fd: only one of tap, fd and socket can be used: remove the others"},
 	{"[[net]]\nsocket = \"s\"\nfd = 3",
 	 "4:1: net[0].socket: only one of tap, fd and socket can be used: remove the others"},
-	{"[[net]]\ntap = \"t\"\nmtu = 67", "5:1: net[0].mtu: IPv4 needs at least 68 bytes"},
+	{"[[net]]\ntap = \"t\"\nmtu = 67",
+	 "5:7: net[0].mtu: expected 0 or an integer from 68 to 65535, found 67"},
 	{"[[net]]\nfd = 3\nqueues = 2",
 	 "5:1: net[0].queues: more than one needs a tap interface by name"},
 	{"[[net]]\nsocket = \"s\"\nvhost = \"on\"",
@@ -255,9 +292,11 @@ START_TEST(good_combinations_are_no_faults)
 		BOOT "[machine]\nmemory-mode = \"shared\"\n",
 		BOOT "[machine]\ncc = \"auto\"\nmemory-mode = \"in-place\"\n",
 		BOOT "[snp]\nid-block = \"a\"\nid-auth = \"b\"\n",
-		BOOT "[control]\nsocket = \"a\"\n[vsock]\npath = \"b\"\n[serial]\n"
+		BOOT "[vsock]\npath = \"b\"\n[serial]\n"
 		     "output = \"unix:c\"\n",
-		BOOT "[control]\nsocket = \"" LONG "/2345678\"\n", /* 107 bytes */
+		BOOT "[[net]]\nsocket = \"" LONG "/23456789\"\n", /* 107 bytes */
+		BOOT "[[net]]\ntap = \"t\"\nmtu = 68\n[[net]]\ntap = \"u\"\nmtu = 0\n",
+		BOOT "[snp]\npolicy = 0\n", /* of no VM of this kind */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {

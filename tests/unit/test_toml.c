@@ -208,7 +208,7 @@ static const struct {
 	{"a = .5", 1, 5, "'.5' is not a number; a text must be in quotes"},
 	{"a = 007", 1, 5, "a decimal number must not begin with a zero"},
 	{"a = snp", 1, 5, "'snp' is not a value; a text must be in quotes"},
-	{"a = True", 1, 5, "'True' is not a value; a text must be in quotes"},
+	{"a = True", 1, 5, "'True' is not a value: did you mean true?"},
 	{"a = 1 b = 2", 1, 7, "expected the end of the line after the value, found 'b'"},
 	{"[a] b = 2", 1, 5, "expected the end of the line after the header, found 'b'"},
 	{"[a", 1, 3, "expected ']' after the name, found the end of the file"},

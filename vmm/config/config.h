@@ -156,10 +156,6 @@ struct config_balloon {
 	bool reporting;
 };
 
-struct config_control {
-	char *socket;
-};
-
 struct config_log {
 	int level; /* enum vmm_log_level */
 	char *file;
@@ -179,7 +175,6 @@ struct vmm_config {
 	struct config_rng rng;
 	struct config_console console;
 	struct config_balloon balloon;
-	struct config_control control;
 	struct config_log log;
 };
 

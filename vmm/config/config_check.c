@@ -8,6 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* "Reserved. Must be one." (SEV-SNP firmware ABI, guest policy) */
+#define SNP_POLICY_ONE (UINT64_C(1) << 17)
+
 struct checker {
 	const struct vmm_config *config;
 	bool complete; /* false: what is missing might only have been misunderstood */
@@ -116,7 +119,10 @@ static void check_cc(const struct checker *c)
 {
 	const struct config_snp *snp = &c->config->snp;
 	const struct config_tdx *tdx = &c->config->tdx;
+	enum config_cc cc = c->config->machine.cc;
 
+	if ((cc == CONFIG_CC_SNP || cc == CONFIG_CC_AUTO) && !(snp->policy & SNP_POLICY_ONE))
+		complain(c, "snp.policy", "bit 17 must be 1, as in 0x30000");
 	if (snp->have_vcpu_type && snp->have_vcpu_sig)
 		complain(c, "snp.vcpu-sig", "says the same as vcpu-type: remove one of them");
 	if (snp->have_host_data && snp->host_data_file)
@@ -165,9 +171,6 @@ static void check_net(const struct checker *c, size_t i)
 		snprintf(key, sizeof(key), "net[%zu].%s", i, net->socket ? "socket" : "fd");
 		complain(c, key, "only one of tap, fd and socket can be used: remove the others");
 	}
-	snprintf(key, sizeof(key), "net[%zu].mtu", i);
-	if (net->mtu > 0 && net->mtu < 68)
-		complain(c, key, "IPv4 needs at least 68 bytes");
 	snprintf(key, sizeof(key), "net[%zu].queues", i);
 	if (net->queues > 1 && !net->tap)
 		complain(c, key, "more than one needs a tap interface by name");
@@ -242,15 +245,8 @@ static void check_sockets(const struct checker *c)
 		complain(c, "console.output", "serial.output is the same socket");
 	if (same(config->vsock.path, console))
 		complain(c, "vsock.path", "console.output is the same socket");
-	if (same(config->control.socket, console))
-		complain(c, "control.socket", "console.output is the same socket");
-
 	if (same(config->vsock.path, serial))
 		complain(c, "vsock.path", "serial.output is the same socket");
-	if (same(config->control.socket, serial))
-		complain(c, "control.socket", "serial.output is the same socket");
-	if (same(config->control.socket, config->vsock.path))
-		complain(c, "control.socket", "vsock.path is the same socket");
 }
 
 void config_check(const struct vmm_config *config, bool complete, config_complaint_fn *complain_to,

@@ -31,6 +31,7 @@ static void add_size(char *out, size_t size, uint64_t bytes)
 	add(out, size, "%" PRIu64 "%.*s", bytes, unit < 0 ? 0 : 1, units + (unit < 0 ? 0 : unit));
 }
 
+/* "none", "EPYC" (-v1 to -v5) or "EPYC-Turin" (-v1) */
 static void add_choices(char *out, size_t size, const struct schema_choice *choices)
 {
 	const struct schema_choice *c;
@@ -39,9 +40,11 @@ static void add_choices(char *out, size_t size, const struct schema_choice *choi
 		if (c > choices)
 			add(out, size, c[1].name ? ", " : " or ");
 		add(out, size, "\"%s\"", c->name);
+		if (c->versions == 1)
+			add(out, size, " (-v1)");
+		else if (c->versions)
+			add(out, size, " (-v1 to -v%" PRIu32 ")", c->versions);
 	}
-	if (choices->versions)
-		add(out, size, ", or with a version, like \"%s-v1\"", choices->name);
 }
 
 void config_describe_type(const struct schema_key *key, char *out, size_t size)
@@ -56,8 +59,8 @@ void config_describe_type(const struct schema_key *key, char *out, size_t size)
 			add(out, size, "an integer from 0x%" PRIx64 " to 0x%" PRIx64, key->min,
 			    key->max);
 		else
-			add(out, size, "an integer from %" PRIu64 " to %" PRIu64, key->min,
-			    key->max);
+			add(out, size, "%san integer from %" PRIu64 " to %" PRIu64,
+			    key->or_zero ? "0 or " : "", key->min, key->max);
 		break;
 	case SCHEMA_BITS:
 		add(out, size, "an integer, or above 63 bits a string like \"0x8000000000000000\"");
@@ -67,8 +70,10 @@ void config_describe_type(const struct schema_key *key, char *out, size_t size)
 		add_size(out, size, key->min);
 		add(out, size, " to ");
 		add_size(out, size, key->max);
-		add(out, size, " in steps of ");
-		add_size(out, size, key->multiple);
+		if (key->multiple) {
+			add(out, size, " in steps of ");
+			add_size(out, size, key->multiple);
+		}
 		break;
 	case SCHEMA_CHOICE:
 		add_choices(out, size, key->choices);

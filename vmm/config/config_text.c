@@ -41,10 +41,11 @@ static int path(const char *prefix, const char *dir, const char *text, char **ou
 }
 
 /* The kernel keeps a socket's path in sun_path, with a NUL behind it (unix(7)). */
-static int socket_path(const char *prefix, const char *dir, const char *text, char **out,
-		       struct vmm_error *err)
+static int socket_path(const struct schema_key *key, const char *prefix, const char *dir,
+		       const char *text, char **out, struct vmm_error *err)
 {
-	const size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+	const size_t any = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+	const size_t max = key->type == SCHEMA_SOCKET && key->max ? key->max : any;
 	int ret = path(prefix, dir, text, out, err);
 	size_t len;
 
@@ -54,8 +55,12 @@ static int socket_path(const char *prefix, const char *dir, const char *text, ch
 	if (len <= max)
 		return 0;
 	free(*out);
-	return vmm_error_set(err, -EINVAL,
-			     "a Unix socket's path has at most %zu bytes, this has %zu", max, len);
+	return vmm_error_set(
+		err, -EINVAL,
+		max < any ? "this socket's path has at most %zu bytes, since port numbers "
+			    "are appended to it, and here it has %zu"
+			  : "a Unix socket's path has at most %zu bytes, this has %zu",
+		max, len);
 }
 
 static int output(const struct schema_key *key, const char *dir, const char *text, char **out,
@@ -64,7 +69,7 @@ static int output(const struct schema_key *key, const char *dir, const char *tex
 	if (strncmp(text, "file:", 5) == 0)
 		return path("file:", dir, text + 5, out, err);
 	if (strncmp(text, "unix:", 5) == 0)
-		return socket_path("unix:", dir, text + 5, out, err);
+		return socket_path(key, "unix:", dir, text + 5, out, err);
 	if (strcmp(text, "stdio") != 0 && strcmp(text, "null") != 0)
 		return wrong_form(key, text, err);
 	return path("", NULL, text, out, err);
@@ -87,13 +92,14 @@ static int endpoint(const struct schema_key *key, const char *dir, const char *t
 	const char *s = text + strlen("vsock:");
 
 	if (strncmp(text, "vsock:", strlen("vsock:")) != 0)
-		return socket_path("", dir, text, out, err);
+		return socket_path(key, "", dir, text, out, err);
 	if (!number_until(&s, ':') || !number_until(&s, '\0'))
 		return wrong_form(key, text, err);
 	return path("", NULL, text, out, err);
 }
 
-/* Six bytes; bit 0 of the first says multicast, which is no address to have (IEEE 802-2014, 8.2) */
+/* Six bytes; bit 0 of the first says multicast, which is no address to have (IEEE 802-2014, 8.2), and
+ * Linux takes no address of zeros (is_valid_ether_addr()) */
 static int mac(const struct schema_key *key, const char *text, char **out, struct vmm_error *err)
 {
 	static const char hex[] = "0123456789abcdefABCDEF";
@@ -101,7 +107,7 @@ static int mac(const struct schema_key *key, const char *text, char **out, struc
 
 	for (size_t i = 0; good && i < 17; i++)
 		good = i % 3 == 2 ? text[i] == ':' : strchr(hex, text[i]) != NULL;
-	if (!good || strchr("13579bdfBDF", text[1]))
+	if (!good || strchr("13579bdfBDF", text[1]) || strspn(text, "0:") == 17)
 		return wrong_form(key, text, err);
 	return path("", NULL, text, out, err);
 }
@@ -123,7 +129,7 @@ static int convert(const struct schema_key *key, const char *text, const char *d
 	case SCHEMA_PATH:
 		return path("", dir, text, out, err);
 	case SCHEMA_SOCKET:
-		return socket_path("", dir, text, out, err);
+		return socket_path(key, "", dir, text, out, err);
 	case SCHEMA_OUTPUT:
 		return output(key, dir, text, out, err);
 	case SCHEMA_ENDPOINT:

@@ -99,26 +99,27 @@ static int number_value(const struct schema_key *key, const struct toml_node *va
 		good = read_size(value->string, out);
 	}
 	if (good && key->type != SCHEMA_BITS)
-		good = *out >= key->min && *out <= key->max;
+		good = (*out >= key->min && *out <= key->max) || (key->or_zero && *out == 0);
 	if (good && key->multiple)
 		good = *out % key->multiple == 0;
 	return good ? 0 : expected(key, value, err);
 }
 
-/* NAME, or NAME-v and digits if the choice has versions */
+/* NAME, or NAME-v and the number of a version that the choice has */
 static bool is_choice(const struct schema_choice *choice, struct toml_text text)
 {
 	size_t len = strlen(choice->name);
-	size_t ndigits;
+	const char *end;
+	uint64_t version;
 
 	if (text.len < len || memcmp(text.data, choice->name, len) != 0)
 		return false;
 	if (text.len == len)
 		return true;
-	if (!choice->versions || strncmp(text.data + len, "-v", 2) != 0)
+	if (strncmp(text.data + len, "-v", 2) != 0 || text.data[len + 2] == '0')
 		return false;
-	ndigits = strspn(text.data + len + 2, "0123456789");
-	return ndigits > 0 && len + 2 + ndigits == text.len;
+	return read_number(text.data + len + 2, &version, &end) && end == text.data + text.len &&
+	       version <= choice->versions;
 }
 
 static int choice_value(const struct schema_key *key, const struct toml_node *value, uint64_t *out,

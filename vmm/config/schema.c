@@ -52,16 +52,17 @@ static const struct schema_choice log_level_choices[] = {
 
 /*
  * CPUID leaf 1 EAX (family, model, stepping: AMD APM volume 3, appendix E.3.2) of the CPU models of
- * those names, which is what tools that predict SNP launch digests call them.
+ * those names, which is what tools that predict SNP launch digests call them. Versions are those that
+ * QEMU 10.1 has of each (docs/system/cpu-models-x86): a later one may have another signature.
  */
 #define SIG_NAPLES 0x800f12
 static const struct schema_choice vcpu_type_choices[] = {
-	{.name = "EPYC", .value = SIG_NAPLES, .versions = true},
+	{.name = "EPYC", .value = SIG_NAPLES, .versions = 5},
 	{.name = "EPYC-IBPB", .value = SIG_NAPLES},
-	{.name = "EPYC-Rome", .value = 0x830f10, .versions = true},
-	{.name = "EPYC-Milan", .value = 0xa00f11, .versions = true},
-	{.name = "EPYC-Genoa", .value = 0xa10f10, .versions = true},
-	{.name = "EPYC-Turin", .value = 0xb00f00, .versions = true},
+	{.name = "EPYC-Rome", .value = 0x830f10, .versions = 5},
+	{.name = "EPYC-Milan", .value = 0xa00f11, .versions = 3},
+	{.name = "EPYC-Genoa", .value = 0xa10f10, .versions = 2},
+	{.name = "EPYC-Turin", .value = 0xb00f00, .versions = 1},
 	{0},
 };
 
@@ -332,6 +333,8 @@ static const struct schema_key net_keys[] = {
 	 .help = "bytes of the largest packet, which the guest is told; 0: not told",
 	 .type = SCHEMA_NUMBER,
 	 .offset = offsetof(struct config_net, mtu),
+	 .or_zero = true,
+	 .min = 68, /* what IPv4 needs (RFC 791, section 3.2) */
 	 .max = 65535},
 	{.name = "queues",
 	 .help = "pairs of queues, for guests with several CPUs; a tap needs multi_queue for it",
@@ -370,6 +373,7 @@ static const struct schema_key vsock_keys[] = {
 	 .help = "Unix socket at which the host reaches the guest",
 	 .type = SCHEMA_SOCKET,
 	 .required = true,
+	 .max = 96, /* "_4294967295" fits behind it: a guest may connect to any port */
 	 .offset = offsetof(struct config_vsock, path)},
 };
 
@@ -416,13 +420,6 @@ static const struct schema_key balloon_keys[] = {
 	 .type = SCHEMA_BOOL,
 	 .offset = offsetof(struct config_balloon, reporting),
 	 .number = 1},
-};
-
-static const struct schema_key control_keys[] = {
-	{.name = "socket",
-	 .help = "Unix socket that takes commands",
-	 .type = SCHEMA_SOCKET,
-	 .offset = offsetof(struct config_control, socket)},
 };
 
 static const struct schema_key log_keys[] = {
@@ -504,11 +501,6 @@ const struct schema_table schema_tables[] = {
 	 .nkeys = ARRAY_SIZE(balloon_keys),
 	 .offset = offsetof(struct vmm_config, balloon),
 	 .present = offsetof(struct vmm_config, balloon.present)},
-	{.name = "control",
-	 .help = "the control socket",
-	 .keys = control_keys,
-	 .nkeys = ARRAY_SIZE(control_keys),
-	 .offset = offsetof(struct vmm_config, control)},
 	{.name = "log",
 	 .help = "messages of minivmm itself",
 	 .keys = log_keys,

@@ -12,23 +12,24 @@
 enum schema_type {
 	/* field: what a value may be */
 	SCHEMA_BOOL,   /* bool */
-	SCHEMA_NUMBER, /* uint32_t: an integer of min..max */
+	SCHEMA_NUMBER, /* uint32_t: an integer of min..max; or 0, if or_zero */
 	SCHEMA_BITS,   /* uint64_t: an integer, or "0x…" in quotes for what TOML's 63 bits lack */
 	SCHEMA_SIZE,   /* uint64_t: bytes, or "512M"; min..max, a multiple of `multiple` */
 	SCHEMA_CHOICE, /* int or an enum: one of the names in `choices` */
 	SCHEMA_HEX,    /* uint8_t[max]: that many bytes in hexadecimal */
 	SCHEMA_STRING, /* char *: not empty unless min is 0; at most max bytes unless that is 0 */
 	SCHEMA_PATH,   /* char *: relative to the file's directory */
-	SCHEMA_SOCKET, /* char *: a path that fits into struct sockaddr_un */
+	SCHEMA_SOCKET, /* char *: a path that fits into struct sockaddr_un; at most max bytes unless
+			* that is 0 */
 	SCHEMA_OUTPUT, /* char *: stdio, null, file:PATH or unix:PATH */
 	SCHEMA_ENDPOINT, /* char *: vsock:CID:PORT or the path of a Unix socket */
-	SCHEMA_MAC,	 /* char *: a unicast Ethernet address */
+	SCHEMA_MAC,	 /* char *: a unicast Ethernet address that is not all zeros */
 };
 
 struct schema_choice {
 	const char *name; /* NULL ends the list */
 	uint32_t value;
-	bool versions; /* NAME-v1, NAME-v2, … are good, too */
+	uint32_t versions; /* NAME-v1 to NAME-v<versions> are good, too */
 };
 
 struct schema_key {
@@ -37,6 +38,7 @@ struct schema_key {
 	enum schema_type type;
 	bool required; /* in every table of its kind that is there */
 	bool hex;      /* numbers of this key are shown in hexadecimal */
+	bool or_zero;  /* 0 is good, too, though it is less than min */
 	size_t offset; /* of the field in the table's struct */
 	size_t given;  /* of the bool in the table's struct that says the key was given; 0: none */
 	uint64_t min;

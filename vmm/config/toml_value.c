@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 static bool is_token(int c)
 {
@@ -30,6 +31,11 @@ static bool is_word(struct toml_text token, const char *word)
 	return token.len == strlen(word) && memcmp(token.data, word, token.len) == 0;
 }
 
+static bool is_word_in_any_case(struct toml_text token, const char *word)
+{
+	return token.len == strlen(word) && strncasecmp(token.data, word, token.len) == 0;
+}
+
 /* true, false, numbers, dates and times: all made of the same few characters, without quotes */
 static int bare_value(struct toml_parser *p, struct toml_node *node)
 {
@@ -54,6 +60,9 @@ static int bare_value(struct toml_parser *p, struct toml_node *node)
 	if (is_digit(token.data[0]) || strchr("+-.", token.data[0]) || is_word(token, "inf") ||
 	    is_word(token, "nan"))
 		return toml_number(p, pos, token, node);
+	if (is_word_in_any_case(token, "true") || is_word_in_any_case(token, "false"))
+		return toml_fault(p, pos, "'%.*s' is not a value: did you mean %s?", (int)token.len,
+				  token.data, token.len == 4 ? "true" : "false");
 	return toml_fault(p, pos, "'%.*s' is not a value; a text must be in quotes",
 			  toml_clip(token.len, token.data), token.data);
 }
