@@ -60,7 +60,7 @@ MINIVMM_API struct minivmm_config *minivmm_config_new(void);
 MINIVMM_API void minivmm_config_free(struct minivmm_config *config);
 
 /*
- * Reads a TOML file into a new configuration. Every fault in it is reported through `fault` (may be
+ * Reads a TOML file, or standard input if path is "-", into a new configuration. Every fault in it is reported through `fault` (may be
  * NULL); *err holds the first. -EINVAL: faults; otherwise the file could not be read.
  */
 MINIVMM_API int minivmm_config_read(struct minivmm_config *config, const char *path,

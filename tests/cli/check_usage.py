@@ -3,7 +3,7 @@
 import re
 import unittest
 
-from program import Case
+from program import Case, elf_kernel
 
 
 class Usage(Case):
@@ -45,6 +45,30 @@ class Usage(Case):
         _, out, _ = self.expect(["--version"], 0, err="")
         self.assertRegex(out, r"^minivmm \d+\.\d+\.\d+\n$")
 
+        self.assertEqual(self.expect(["-V"], 0, err="")[1], out)
+
+    def test_words_in_a_commands_place_take_no_more_than_they_use(self):
+        for args, rest in ((["help", "run", "check"], "check"), (["--help", "run", "x"], "x"),
+                           (["--version", "x"], "x"), (["-V", "--json"], "--json"),
+                           (["--help-config", "x"], "x")):
+            self.expect(args, 2, "", f"minivmm: {args[0]}: unexpected argument '{rest}': "
+                        "see 'minivmm --help'\n")
+
+    def test_behind_two_dashes_is_no_option(self):
+        for name in ("missing.toml", "--json", "--", "-h"):
+            _, _, err = self.expect(["check", "--", name], 2, "")
+            self.assertRegex(err, rf"^minivmm: unable to open {name}: ENOENT")
+        self.expect(["check", "--"], 2, "", "minivmm: check: no configuration file given: "
+                    "usage: minivmm check CONFIG\n")
+
+    def test_a_dash_is_standard_input(self):
+        self.file("kernel", elf_kernel())
+        good = "[boot]\nkernel = 'kernel'\n"
+        for args in (["check", "-"], ["check", "--", "-"]):
+            self.expect(args, 0, "-: ok\n", "", input=good)
+        _, _, err = self.expect(["check", "-"], 2, "", input="[boot]\nkernel = 1\n")
+        self.assertRegex(err, r"^<stdin>:2:10: boot\.kernel: ")
+
     def test_help_lists_every_command(self):
         _, out, _ = self.expect(["--help"], 0, err="")
         for command in ("run", "check", "plan", "measure", "probe", "help"):
@@ -56,6 +80,7 @@ class Usage(Case):
             _, out, _ = self.expect([command, "--help"], 0, err="")
             self.assertTrue(out.startswith(f"usage: minivmm {command}"), out)
             self.assertEqual(self.expect(["help", command], 0, err="")[1], out)
+            self.assertEqual(self.expect(["--help", command], 0, err="")[1], out)
 
     def test_help_config_names_every_table(self):
         _, out, _ = self.expect(["--help-config"], 0, err="")

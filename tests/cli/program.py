@@ -24,7 +24,9 @@ class Case(unittest.TestCase):
 
     def run_program(self, *args, program=MINIVMM, **kwargs):
         """(exit status, stdout, stderr)"""
-        done = subprocess.run([program, *args], cwd=self.dir, stdin=subprocess.DEVNULL,
+        if "input" not in kwargs:
+            kwargs["stdin"] = subprocess.DEVNULL
+        done = subprocess.run([program, *args], cwd=self.dir,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
                               text=True, errors="replace", **kwargs)
         return done.returncode, done.stdout, done.stderr

@@ -61,6 +61,26 @@ START_TEST(file_in_the_working_directory_leaves_paths_alone)
 }
 END_TEST
 
+START_TEST(a_dash_is_standard_input)
+{
+	static const char text[] = BOOT "[machine]\nvcpus = 0\n";
+	struct vmm_config config;
+	struct vmm_error err;
+	int fds[2];
+
+	ck_assert_int_eq(pipe(fds), 0);
+	ck_assert_int_eq(write(fds[1], text, strlen(text)), (int)strlen(text));
+	close(fds[1]);
+	ck_assert_int_eq(dup2(fds[0], STDIN_FILENO), STDIN_FILENO);
+	config_init(&config);
+	ck_assert_int_eq(config_read_file(&config, "-", NULL, NULL, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "<stdin>:4:9: machine.vcpus: expected an integer from 1 to 255, "
+				   "found 0");
+	ck_assert_str_eq(config.boot.kernel, "k");
+	config_clear(&config);
+}
+END_TEST
+
 START_TEST(faults_of_a_file_name_it)
 {
 	struct file file = make_file("x", 1);
@@ -125,6 +145,7 @@ int main(void)
 
 	tcase_add_test(tc, paths_in_a_file_are_relative_to_it);
 	tcase_add_test(tc, file_in_the_working_directory_leaves_paths_alone);
+	tcase_add_test(tc, a_dash_is_standard_input);
 	tcase_add_test(tc, faults_of_a_file_name_it);
 	tcase_add_test(tc, file_that_cannot_be_read_is_an_error_with_its_name);
 	tcase_add_test(tc, file_may_have_a_mebibyte_and_no_more);

@@ -92,9 +92,11 @@ static enum status print_help(void)
 		printf("  %-24s %s\n", commands[i].usage, commands[i].summary);
 	printf("  %-24s %s\n", "help COMMAND", "say more about a command");
 	printf("\n"
-	       "  --help                   this text\n"
+	       "  -h, --help               this text\n"
 	       "  --help-config            every key of a configuration file\n"
-	       "  --version                the version\n"
+	       "  -V, --version            the version\n"
+	       "\n"
+	       "CONFIG is a file, or - for standard input. Behind -- nothing is an option.\n"
 	       "\n"
 	       "exit status: 0 the guest powered off, or the report was written; 1 the VM could\n"
 	       "not be started, or failed; 2 wrong command line or configuration; 3 the guest\n"
@@ -114,17 +116,31 @@ static void print_line(void *ctx, const char *line)
 	puts(line);
 }
 
+/* "-" is standard input. */
+static bool is_option(const char *arg)
+{
+	return arg[0] == '-' && arg[1] != '\0';
+}
+
 /* What stands after the command. */
 static enum status run_command(const struct command *command, char **args, struct options *options)
 {
+	bool no_more = false;
+
 	for (; *args; args++) {
-		if (strcmp(*args, "--help") == 0 || strcmp(*args, "-h") == 0)
+		bool option = !no_more && is_option(*args);
+
+		if (option && (strcmp(*args, "--help") == 0 || strcmp(*args, "-h") == 0))
 			return print_command_help(command);
-		if ((command->takes & TAKES_JSON) && strcmp(*args, "--json") == 0) {
+		if (option && strcmp(*args, "--") == 0) {
+			no_more = true;
+		} else if (option && (command->takes & TAKES_JSON) &&
+			   strcmp(*args, "--json") == 0) {
 			options->json = true;
-		} else if ((command->takes & TAKES_TIMINGS) && strcmp(*args, "--timings") == 0) {
+		} else if (option && (command->takes & TAKES_TIMINGS) &&
+			   strcmp(*args, "--timings") == 0) {
 			options->timings = true;
-		} else if ((*args)[0] == '-') {
+		} else if (option) {
 			complain("%s: unknown option '%s': see 'minivmm help %s'", command->name,
 				 *args, command->name);
 			return STATUS_USAGE;
@@ -154,6 +170,44 @@ static enum status help(const char *name)
 	return command ? print_command_help(command) : unknown_command(name);
 }
 
+static enum status help_config(const char *name)
+{
+	(void)name;
+	minivmm_config_help(print_line, NULL);
+	return STATUS_OK;
+}
+
+static enum status version(const char *name)
+{
+	(void)name;
+	printf("minivmm %s\n", minivmm_version());
+	return STATUS_OK;
+}
+
+/* What can stand in a command's place, and needs no more than that. */
+static const struct word {
+	const char *name;
+	bool takes_name; /* of a command */
+	enum status (*say)(const char *name);
+} words[] = {
+	{"help", true, help},
+	{"--help", true, help},
+	{"-h", true, help},
+	{"--help-config", false, help_config},
+	{"--version", false, version},
+	{"-V", false, version},
+};
+
+static enum status say(const struct word *word, char **args)
+{
+	const char *name = word->takes_name && *args ? *args++ : NULL;
+
+	if (!*args)
+		return word->say(name);
+	complain("%s: unexpected argument '%s': see 'minivmm --help'", word->name, *args);
+	return STATUS_USAGE;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = {.start_ns = timings_start()};
@@ -163,18 +217,9 @@ int main(int argc, char **argv)
 		complain("no command given: see 'minivmm --help'");
 		return STATUS_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-		return (int)print_help();
-	if (strcmp(argv[1], "help") == 0)
-		return (int)help(argv[2]);
-	if (strcmp(argv[1], "--help-config") == 0) {
-		minivmm_config_help(print_line, NULL);
-		return STATUS_OK;
-	}
-	if (strcmp(argv[1], "--version") == 0) {
-		printf("minivmm %s\n", minivmm_version());
-		return STATUS_OK;
-	}
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(argv[1], words[i].name) == 0)
+			return (int)say(&words[i], argv + 2);
 	command = find_command(argv[1]);
 	if (!command)
 		return (int)unknown_command(argv[1]);

@@ -188,7 +188,8 @@ void config_init(struct vmm_config *config);
 void config_clear(struct vmm_config *config);
 
 /*
- * Reads `path` (TOML 1.0, at most CONFIG_FILE_MAX bytes) into an initialised configuration. All
+ * Reads `path` (TOML 1.0, at most CONFIG_FILE_MAX bytes; "-" is standard input, and its relative paths
+ * are relative to the working directory) into an initialised configuration. All
  * faults in the file are reported through `fault` (may be NULL) in the order of their lines; err
  * then holds the first. Returns 0, -EINVAL for a document with faults, or what open and read gave.
  * After a failure *config holds what could be understood; config_clear() it.

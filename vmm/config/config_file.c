@@ -26,17 +26,19 @@ static int read_up_to(int fd, char *out, size_t size, size_t *len)
 }
 
 /* One byte more than a configuration may have, so that the parser sees when it is too large. */
-static int read_text(const char *path, char **text, size_t *len, struct vmm_error *err)
+static int read_text(const char *path, bool is_stdin, char **text, size_t *len,
+		     struct vmm_error *err)
 {
 	const size_t size = CONFIG_FILE_MAX + 1;
 	int fd, ret;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return vmm_error_errno(err, -errno, "unable to open %s", path);
 	*text = malloc(size);
 	ret = *text ? read_up_to(fd, *text, size, len) : -ENOMEM;
-	close(fd);
+	if (!is_stdin)
+		close(fd);
 	if (ret < 0) {
 		free(*text);
 		return vmm_error_errno(err, ret, "unable to read %s", path);
@@ -59,11 +61,14 @@ static int directory_of(const char *path, char **dir)
 int config_read_file(struct vmm_config *config, const char *path, config_fault_fn *fault, void *ctx,
 		     struct vmm_error *err)
 {
+	bool is_stdin = strcmp(path, "-") == 0;
 	char *dir, *text = NULL;
 	size_t len = 0;
 	int ret;
 
-	ret = read_text(path, &text, &len, err);
+	if (is_stdin)
+		path = "<stdin>";
+	ret = read_text(path, is_stdin, &text, &len, err);
 	if (ret < 0)
 		return ret;
 	ret = directory_of(path, &dir);
