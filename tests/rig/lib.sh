@@ -72,8 +72,19 @@ minivmm() { # minivmm ARGUMENT...
 	finish 120
 }
 
+# What kind of guest $T/config.toml describes, for the count of what emulation loses.
+describe_guest() {
+	local kind vcpus
+
+	[ -e "$T/config.toml" ] || return 0
+	kind=$(sed -n 's/^cc *= *"\(.*\)".*/\1/p' "$T/config.toml")
+	vcpus=$(sed -n 's/^vcpus *= *//p' "$T/config.toml")
+	echo "${kind:-plain} guest, vCPUs: ${vcpus:-1}"
+}
+
 # Starts minivmm in the background: $vmm is its process.
 start() { # start ARGUMENT...; its standard input is $input, or nothing
+	describe_guest > "$RESULT/guest"
 	"$MINIVMM" "$@" > "$T/stdout" 2> "$T/stderr" < "${input:-/dev/null}" &
 	vmm=$!
 }

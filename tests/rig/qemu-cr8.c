@@ -11,6 +11,7 @@
  * comes first. It takes the lock, and calls the module's. For a QEMU that is not built like that
  * this library does nothing.
  */
+#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <link.h>
 #include <stdbool.h>

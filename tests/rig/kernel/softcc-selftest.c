@@ -1517,6 +1517,1554 @@ static void test_tdx_shared_bit(void)
 	close(vm);
 }
 
+/* --------------------------------------------- D: strict SNP guests */
+/*
+ * Guest code, copied to 0x100000 of guests whose first 2 MiB are mapped twice:
+ * at 0 with the C-bit, at 2 MiB without it.  4 MiB is mapped to 0x10000000, where
+ * there is no memory.  Nothing in here may refer to data of this program.
+ */
+#pragma GCC push_options
+#pragma GCC target("general-regs-only")
+#pragma GCC optimize("O1,no-jump-tables,no-tree-loop-distribute-patterns")
+#define GUEST	   __attribute__((section("snpguest"), noinline, used, no_stack_protector))
+#define GINL	   static inline __attribute__((always_inline))
+#define G_CODE	   0x100000ull
+#define G_SHARED   0x200000ull /* + address = the alias without C-bit */
+#define G_GHCB	   0x10000ull
+#define G_GHCB2	   0x11000ull
+#define G_REQ	   0x12000ull /* request, answer, certificates */
+#define G_LAZY	   0x20000ull /* not part of the image */
+#define G_PSC	   0x28000ull /* two pages */
+#define G_VMSA	   0x30000ull /* not 2 MiB aligned */
+#define G_AP_STACK 0x32000ull
+#define G_SECRETS  0x34000ull
+#define G_LOG	   ((volatile uint64_t *)0x7000) /* count, error code, RIP, RIP to go on at, vector */
+#define LOG_COUNT  G_LOG[0]
+
+asm(".pushsection snpguest,\"ax\"\n.globl g_vc, g_gp, g_pf, g_ud\n"
+    "g_vc: push %rax; mov $29,%eax; jmp 1f\n"
+    "g_gp: push %rax; mov $13,%eax; jmp 1f\n"
+    "g_pf: push %rax; mov $14,%eax; jmp 1f\n"
+    "g_ud: push $0; push %rax; mov $6,%eax\n"
+    "1: mov %rax,0x7020; mov 8(%rsp),%rax; mov %rax,0x7008; mov 16(%rsp),%rax; mov %rax,0x7010\n"
+    "incq 0x7000; mov 0x7018,%rax; mov %rax,16(%rsp); pop %rax; add $8,%rsp; iretq\n"
+    ".popsection");
+extern const uint8_t g_vc[], g_gp[], g_pf[], g_ud[], __start_snpguest[], __stop_snpguest[];
+
+/* runs an instruction; vector << 32 | error code if it faults at its own address, else 0 */
+#define TRAP(insn, ...)                                                                          \
+	({                                                                                       \
+		uint64_t at_;                                                                    \
+		LOG_COUNT = 0;                                                                   \
+		asm volatile("lea 8f(%%rip),%%r11; mov %%r11,0x7018; lea 7f(%%rip),%0\n7: " insn \
+			     "\n8:"                                                              \
+			     : "=&r"(at_)                                                        \
+			     : __VA_ARGS__                                                       \
+			     : "r11", "r10", "memory", "cc");                                    \
+		LOG_COUNT ? LOG_COUNT == 1 && G_LOG[2] == at_                                    \
+				    ? G_LOG[4] << 32 | (uint32_t)G_LOG[1]                        \
+				    : ~0ull                                                      \
+			  : 0;                                                                   \
+	})
+
+GINL void g_wrmsr(uint32_t n, uint64_t v)
+{
+	asm volatile("wrmsr" ::"c"(n), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
+}
+GINL uint64_t g_rdmsr(uint32_t n)
+{
+	uint32_t a, d;
+	asm volatile("rdmsr" : "=a"(a), "=d"(d) : "c"(n) : "memory");
+	return a | (uint64_t)d << 32;
+}
+GINL void g_vmgexit(void)
+{
+	asm volatile("rep; .byte 0x0f,0x01,0xd9" ::: "memory");
+}
+GINL uint64_t g_msr_proto(uint64_t v)
+{
+	g_wrmsr(0xc0010130, v);
+	g_vmgexit();
+	return g_rdmsr(0xc0010130);
+}
+/* EAX | CF << 8 */
+GINL uint32_t g_pvalidate(uint64_t va, uint32_t size, uint32_t on)
+{
+	uint32_t r;
+	uint8_t cf;
+	asm volatile(".byte 0xf2,0x0f,0x01,0xff; setc %1"
+		     : "=a"(r), "=q"(cf)
+		     : "0"(va), "c"(size), "d"(on)
+		     : "memory", "cc");
+	return r | cf << 8;
+}
+GINL uint32_t g_rmpadjust(uint64_t va, uint32_t size, uint64_t attrs)
+{
+	uint64_t r;
+	asm volatile(".byte 0xf3,0x0f,0x01,0xfe"
+		     : "=a"(r)
+		     : "0"(va), "c"(size), "d"(attrs)
+		     : "memory", "cc");
+	return r;
+}
+GINL void g_field(uint8_t *g, int off, uint64_t v)
+{
+	*(volatile uint64_t *)(g + off) = v;
+	*(volatile uint64_t *)(g + 0x3f0 + off / 512 * 8) |= 1ull << off / 8 % 64;
+}
+GINL uint64_t g_get(uint8_t *g, int off)
+{
+	return *(volatile uint64_t *)(g + off);
+}
+GINL void g_begin(uint8_t *g, uint64_t code, uint64_t i1, uint64_t i2)
+{
+	*(volatile uint64_t *)(g + 0x3f0) = 0;
+	*(volatile uint64_t *)(g + 0x3f8) = 0;
+	*(volatile uint32_t *)(g + 0xffc) = 0;
+	*(volatile uint16_t *)(g + 0xffa) = 2;
+	g_field(g, 0x390, code);
+	g_field(g, 0x398, i1);
+	g_field(g, 0x3a0, i2);
+}
+GINL void g_call(uint64_t ghcb)
+{
+	g_wrmsr(0xc0010130, ghcb);
+	g_vmgexit();
+}
+GUEST static void g_out(uint64_t ghcb, uint32_t id, uint32_t v)
+{
+	uint8_t *g = (uint8_t *)(G_SHARED + ghcb);
+
+	for (int i = 0; i < 2; i++) {
+		g_begin(g, 0x7b, 0x80 << 16 | 0x40, 0);
+		g_field(g, 0x1f8, i ? v : id);
+		g_call(ghcb);
+	}
+}
+#define OUT(id, v) g_out(G_GHCB, id, v)
+
+GUEST static void g_setup_ghcb(uint64_t ghcb, uint64_t *r)
+{
+	r[0] = g_pvalidate(ghcb, 0, 0);
+	r[1] = g_pvalidate(ghcb, 0, 0);
+	r[2] = g_msr_proto(2ull << 52 | ghcb | 0x14);
+	r[3] = g_msr_proto(ghcb | 0x12);
+}
+
+GUEST void g_ap(uint64_t arg)
+{
+	uint64_t r[4];
+
+	g_setup_ghcb(G_GHCB2, r);
+	g_out(G_GHCB2, 'A', arg);
+	g_out(G_GHCB2, 'B', g_rdmsr(0xc0000082) == 0x1234567 && r[0] == 0 && r[2] == 0x15);
+	for (;;) {
+		uint8_t *g = (uint8_t *)(G_SHARED + G_GHCB2);
+
+		g_begin(g, 0x80000004, 0, 0); /* AP reset hold */
+		g_call(G_GHCB2);
+	}
+}
+
+GINL void g_seg(uint8_t *p, uint16_t sel, uint16_t attr, uint32_t limit)
+{
+	*(uint16_t *)p = sel;
+	*(uint16_t *)(p + 2) = attr;
+	*(uint32_t *)(p + 4) = limit;
+}
+
+GUEST void g_main(uint64_t g_ap_at)
+{
+	uint64_t r[4], info, feat, t, rbx = 0x1111, r12 = 0x2222, r15 = 0x3333;
+	uint8_t *g = (uint8_t *)(G_SHARED + G_GHCB), *p;
+	volatile uint32_t *lazy = (void *)G_LAZY, *psc = (void *)G_PSC;
+
+	info = g_msr_proto(2);
+	feat = g_msr_proto(0x80);
+	g_setup_ghcb(G_GHCB, r);
+	OUT(1, info == (2ull << 48 | 1ull << 32 | 51ull << 24 | 1));
+	OUT(2, feat == (3 << 12 | 0x81));
+	OUT(3, r[0] | r[1] << 16);
+	OUT(4, r[2] == 0x15 && r[3] == (G_GHCB | 0x13));
+	/* registers survive a VMGEXIT */
+	g_begin(g, 0x7b, 0x80 << 16 | 0x40, 0);
+	g_field(g, 0x1f8, 5);
+	g_wrmsr(0xc0010130, G_GHCB);
+	asm volatile("mov %[c],%%r15; rep; .byte 0x0f,0x01,0xd9; mov %%r15,%[c]"
+		     : "+b"(rbx), [c] "+r"(r15), "+r"(r12)::"r15", "memory");
+	g_begin(g, 0x7b, 0x80 << 16 | 0x40, 0);
+	g_field(g, 0x1f8, rbx == 0x1111 && r12 == 0x2222 && r15 == 0x3333);
+	g_call(G_GHCB);
+
+	OUT(10, t = TRAP("cpuid", "a"(0)));
+	OUT(10, t >> 32);
+	OUT(11, TRAP("out %%al,$0x80", "a"(0)));
+	OUT(12, TRAP("in $0x80,%%al", "a"(0)));
+	OUT(13, TRAP("rdmsr", "c"(0x10)));
+	OUT(14, TRAP("wrmsr", "c"(0x10), "a"(0), "d"(0)));
+	OUT(15, TRAP("rdpmc", "c"(0)));
+	OUT(16, TRAP("wbinvd", "c"(0)));
+	OUT(17, TRAP("invd", "c"(0)));
+	OUT(18, TRAP("monitor", "a"(0x7000), "c"(0), "d"(0)));
+	OUT(19, TRAP("mwait", "a"(0), "c"(0)));
+	OUT(20, TRAP("vmmcall", "a"(0)));
+	OUT(21, TRAP("mov %%dr7,%%r10", "a"(0)));
+	OUT(22, TRAP("mov %%r10,%%dr7", "a"(0)));
+	OUT(23, TRAP("mov %%dr0,%%r10", "a"(0)));
+	OUT(24, TRAP("mov %%rdx,%%r10; mov %%rax,%%r11; rdtsc; mov %%r10,%%rdx; mov %%r11,%%rax",
+		     "a"(0)));
+	OUT(25, TRAP("mov 0x400000,%%r10d", "a"(0)));
+	OUT(26, TRAP("mov %%r10d,0x400008", "a"(0)));
+	OUT(27, TRAP("ud2", "a"(0)) >> 32);
+	OUT(28, g_rdmsr(0xc0010131));
+	OUT(29, TRAP("wrmsr", "c"(0xc0010131), "a"(7), "d"(0)) >> 32);
+	OUT(30, TRAP("mov %%rdx,%%r10; mov %%rax,%%r11; rdmsr; mov %%r10,%%rdx; mov %%r11,%%rax",
+		     "c"(0xc0000080)));
+
+	/* the GHCB page protocol */
+	g_begin(g, 0x72, 0, 0);
+	g_field(g, 0x1f8, 0x8000001f);
+	g_field(g, 0x308, 0);
+	g_call(G_GHCB);
+	t = g_get(g, 0x318) & 0x3f;
+	OUT(40, g_get(g, 0x398) == 0 && t == 51);
+	g_begin(g, 0x72, 0, 0);
+	g_field(g, 0x1f8, 0);
+	g_call(G_GHCB);
+	t = (uint32_t)g_get(g, 0x398) << 8 | g_get(g, 0x3a0);
+	OUT(41, t);
+	g_begin(g, 0x7777, 0, 0);
+	g_call(G_GHCB);
+	t = (uint32_t)g_get(g, 0x398) << 8 | g_get(g, 0x3a0);
+	OUT(42, t);
+	g_begin(g, 0x7c, 0, 0);
+	g_field(g, 0x308, 0xdeadbeef);
+	g_call(G_GHCB);
+	t = (uint32_t)g_get(g, 0x398) << 8 | (g_get(g, 0x3a0) & 0x7ff);
+	OUT(43, t);
+	for (int i = 0; i < 4; i++)
+		g[0x800 + i] = 'a' + i;
+	g_begin(g, 0x7b, 0x80 << 16 | 0x10 | 0x0c, 4);
+	g_field(g, 0x3a8, G_GHCB + 0x800);
+	g_call(G_GHCB);
+	*(volatile uint64_t *)(g + 0x800) = 0x87654321;
+	g_begin(g, 0x80000002, 0x10000010, 4);
+	g_field(g, 0x3a8, G_GHCB + 0x800);
+	g_call(G_GHCB);
+	g_begin(g, 0x80000001, 0x10000018, 4);
+	g_field(g, 0x3a8, G_GHCB + 0x800);
+	g_call(G_GHCB);
+	t = *(volatile uint32_t *)(g + 0x800);
+	OUT(44, t);
+	g_begin(g, 0x80000001, 0x10000018, 4);
+	g_field(g, 0x3a8, 0x3000);
+	g_call(G_GHCB);
+	t = (uint32_t)g_get(g, 0x398) << 8 | g_get(g, 0x3a0);
+	OUT(45, t);
+	g_begin(g, 0x8000fffd, 0, 0);
+	g_call(G_GHCB);
+	t = g_get(g, 0x3a0);
+	OUT(46, t);
+
+	/* validation */
+	OUT(50, TRAP("mov 0x20000,%%r10d", "a"(0)));
+	OUT(51, TRAP("mov %%r10d,0x20000", "a"(0)));
+	OUT(52, g_rmpadjust(0x7000, 0, 1) | g_rmpadjust(0x7000, 0, 0) << 8 |
+			g_rmpadjust(0x7000, 1, 1) << 16);
+	OUT(53, TRAP(".byte 0xf3,0x0f,0x01,0xfe", "a"(G_LAZY), "c"(0), "d"(1)));
+	OUT(54, g_pvalidate(0, 1, 1) | g_pvalidate(0x1000, 1, 1) << 16);
+	OUT(55, g_pvalidate(G_LAZY, 0, 1) | g_pvalidate(G_LAZY, 0, 1) << 16);
+	*lazy = 0x600d;
+	OUT(56, TRAP("mov 0x20000,%%r10d", "a"(0)) | *lazy);
+	OUT(57, g_pvalidate(G_LAZY, 0, 0));
+	OUT(58, TRAP("mov 0x20000,%%r10d", "a"(0)));
+	OUT(59, g_pvalidate(G_LAZY, 0, 1) | *lazy << 4);
+	OUT(60, TRAP(".byte 0xf2,0x0f,0x01,0xff", "a"(0x800000), "c"(0), "d"(1)) >> 32);
+
+	/* two pages to shared and back, one exit each */
+	for (int back = 0; back < 2; back++) {
+		if (!back)
+			OUT(70, g_pvalidate(G_PSC, 0, 0) | g_pvalidate(G_PSC + PG, 0, 0));
+		*(volatile uint64_t *)(g + 0x800) = 1ull << 16; /* entries 0 to 1 */
+		for (int i = 0; i < 2; i++)
+			*(volatile uint64_t *)(g + 0x808 + 8 * i) =
+				(G_PSC + i * PG) | (back ? 1ull : 2ull) << 52;
+		g_begin(g, 0x80000010, 0, 0);
+		g_field(g, 0x3a8, G_GHCB + 0x800);
+		g_call(G_GHCB);
+		t = g_get(g, 0x3a0);
+		OUT(71 + back, t | *(volatile uint16_t *)(g + 0x800) << 16);
+		if (!back)
+			*(volatile uint32_t *)(G_SHARED + G_PSC) = 0x5a5a;
+	}
+	OUT(73, TRAP("mov 0x28000,%%r10d", "a"(0)));
+	OUT(74, g_pvalidate(G_PSC, 0, 1));
+	OUT(75, *psc != 0x5a5a);
+
+	/* a second vCPU */
+	p = (uint8_t *)G_VMSA;
+	g_seg(p + 0x00, 0x10, 0xc93, ~0u);
+	g_seg(p + 0x10, 8, 0xa9b, ~0u);
+	g_seg(p + 0x20, 0x10, 0xc93, ~0u);
+	g_seg(p + 0x30, 0x10, 0xc93, ~0u);
+	g_seg(p + 0x40, 0x10, 0xc93, ~0u);
+	g_seg(p + 0x50, 0x10, 0xc93, ~0u);
+	g_seg(p + 0x60, 0, 0, 0xff);
+	*(uint64_t *)(p + 0x68) = 0x6000;
+	g_seg(p + 0x70, 0, 0x82, 0xffff);
+	g_seg(p + 0x80, 0, 0, 0xfff);
+	*(uint64_t *)(p + 0x88) = 0x5000;
+	g_seg(p + 0x90, 0, 0x8b, 0xffff);
+	*(uint64_t *)(p + 0xd0) = 0x1500;
+	*(uint64_t *)(p + 0x148) = 0x60;
+	*(uint64_t *)(p + 0x150) = 0x9000 | 1ull << 51;
+	*(uint64_t *)(p + 0x158) = 0x80000011;
+	*(uint64_t *)(p + 0x160) = 0x400;
+	*(uint64_t *)(p + 0x168) = 0xffff0ff0;
+	*(uint64_t *)(p + 0x170) = 2;
+	*(uint64_t *)(p + 0x178) = g_ap_at;
+	*(uint64_t *)(p + 0x1d8) = G_AP_STACK + PG - 8;
+	*(uint64_t *)(p + 0x208) = 0x1234567;
+	*(uint64_t *)(p + 0x268) = 0x0007040600070406ull;
+	*(uint64_t *)(p + 0x338) = 0x77;
+	*(uint64_t *)(p + 0x3b0) = 1;
+	*(uint64_t *)(p + 0x3e8) = 1;
+	OUT(80, g_rmpadjust(G_VMSA, 0, 1 | 1 << 16));
+	g_begin(g, 0x80000013, 99ull << 32 | 1, G_VMSA);
+	g_field(g, 0x1f8, 1);
+	g_call(G_GHCB);
+	t = (uint32_t)g_get(g, 0x398) << 8 | g_get(g, 0x3a0);
+	OUT(81, t);
+	g_begin(g, 0x80000013, 1ull << 32 | 1, G_VMSA);
+	g_field(g, 0x1f8, 1);
+	g_call(G_GHCB);
+	t = (uint32_t)g_get(g, 0x398) << 8 | g_get(g, 0x3a0);
+	OUT(82, t);
+
+	/* requests to the firmware; the host makes them, for it has the key now */
+	for (int i = 0; i < 3; i++)
+		g_pvalidate(G_REQ + i * PG, 0, 0);
+	*(volatile uint64_t *)(g + 0x800) = 2ull << 16;
+	for (int i = 0; i < 3; i++)
+		*(volatile uint64_t *)(g + 0x808 + 8 * i) = (G_REQ + i * PG) | 2ull << 52;
+	g_begin(g, 0x80000010, 0, 0);
+	g_field(g, 0x3a8, G_GHCB + 0x800);
+	g_call(G_GHCB);
+	for (int i = 0; i < 32; i += 8)
+		*(volatile uint64_t *)(G_SHARED + G_REQ + PG + i) =
+			*(volatile uint64_t *)(G_SECRETS + 0x20 + i);
+	for (int i = 0; i < 3; i++) {
+		OUT(90 + i, *(volatile uint32_t *)G_SECRETS);
+		g_begin(g, i == 2 ? 0x80000012 : 0x80000011, G_REQ, G_REQ + PG);
+		if (i == 2) {
+			g_field(g, 0x1f8, G_REQ + 2 * PG);
+			g_field(g, 0x318, 1);
+		}
+		g_call(G_GHCB);
+		t = g_get(g, 0x3a0);
+		OUT(95 + i, (uint32_t)t | t >> 32);
+	}
+	g_msr_proto(0x100 | 2 << 12 | 0x33 << 16);
+	for (;;)
+		asm volatile("hlt");
+}
+
+#pragma GCC pop_options
+
+/* AES-256-GCM, one block after the other */
+static uint8_t aes_sbox[256], aes_rk[240];
+static uint8_t aes_x2(uint8_t v)
+{
+	return v << 1 ^ (v >> 7) * 0x1b;
+}
+static void aes_key(const uint8_t key[32])
+{
+	uint8_t p = 1, q = 1, rcon = 1;
+
+	do { /* p runs through all values, q through the inverses */
+		p = p ^ aes_x2(p);
+		q ^= q << 1;
+		q ^= q << 2;
+		q ^= q << 4;
+		if (q & 0x80)
+			q ^= 9;
+		aes_sbox[p] = 0x63 ^ q ^ (q << 1 | q >> 7) ^ (q << 2 | q >> 6) ^ (q << 3 | q >> 5) ^
+			      (q << 4 | q >> 4);
+	} while (p != 1);
+	aes_sbox[0] = 0x63;
+	memcpy(aes_rk, key, 32);
+	for (int i = 32; i < 240; i += 4) {
+		uint8_t t[4];
+
+		memcpy(t, aes_rk + i - 4, 4);
+		if (i % 32 == 0) {
+			uint8_t first = t[0];
+
+			for (int j = 0; j < 3; j++)
+				t[j] = aes_sbox[t[j + 1]];
+			t[3] = aes_sbox[first];
+			t[0] ^= rcon;
+			rcon = aes_x2(rcon);
+		} else if (i % 32 == 16) {
+			for (int j = 0; j < 4; j++)
+				t[j] = aes_sbox[t[j]];
+		}
+		for (int j = 0; j < 4; j++)
+			aes_rk[i + j] = aes_rk[i - 32 + j] ^ t[j];
+	}
+}
+static void aes_block(const uint8_t in[16], uint8_t out[16])
+{
+	uint8_t s[16], t[16];
+
+	for (int i = 0; i < 16; i++)
+		s[i] = in[i] ^ aes_rk[i];
+	for (int round = 1; round <= 14; round++) {
+		for (int i = 0; i < 16; i++)
+			t[i] = aes_sbox[s[(i + 4 * (i % 4)) % 16]];
+		for (int c = 0; c < 16; c += 4) {
+			uint8_t all = t[c] ^ t[c + 1] ^ t[c + 2] ^ t[c + 3];
+
+			for (int j = 0; j < 4; j++)
+				s[c + j] = round == 14
+						   ? t[c + j]
+						   : t[c + j] ^ all ^
+							     aes_x2(t[c + j] ^ t[c + (j + 1) % 4]);
+		}
+		for (int i = 0; i < 16; i++)
+			s[i] ^= aes_rk[16 * round + i];
+	}
+	memcpy(out, s, 16);
+}
+static void ghash(uint8_t y[16], const uint8_t h[16], const uint8_t *data, int len)
+{
+	for (; len > 0; data += 16, len -= 16) {
+		uint8_t z[16] = {}, v[16];
+
+		for (int i = 0; i < 16 && i < len; i++)
+			y[i] ^= data[i];
+		memcpy(v, h, 16);
+		for (int i = 0; i < 128; i++) {
+			int low = v[15] & 1;
+
+			if (y[i / 8] & 0x80 >> i % 8)
+				for (int j = 0; j < 16; j++)
+					z[j] ^= v[j];
+			for (int j = 15; j; j--)
+				v[j] = v[j] >> 1 | v[j - 1] << 7;
+			v[0] >>= 1;
+			if (low)
+				v[0] ^= 0xe1;
+		}
+		memcpy(y, z, 16);
+	}
+}
+/* data in place; tag over the 48 bytes of header and the encrypted data */
+static void gcm(uint8_t *data, int len, int encrypt, const uint8_t *aad, uint64_t seq,
+		uint8_t tag[16])
+{
+	uint8_t h[16] = {}, ctr[16] = {}, ks[16], y[16] = {}, lens[16] = {};
+
+	aes_block(h, h);
+	memcpy(ctr, &seq, 8);
+	ghash(y, h, aad, 48);
+	if (!encrypt)
+		ghash(y, h, data, len);
+	for (int i = 0; i < len; i++) {
+		if (i % 16 == 0) {
+			uint32_t n = __builtin_bswap32(i / 16 + 2);
+			memcpy(ctr + 12, &n, 4);
+			aes_block(ctr, ks);
+		}
+		data[i] ^= ks[i % 16];
+	}
+	if (encrypt)
+		ghash(y, h, data, len);
+	lens[6] = 48 * 8 >> 8;
+	lens[7] = 48 * 8 & 255;
+	lens[14] = len * 8 >> 8;
+	lens[15] = len * 8;
+	ghash(y, h, lens, 16);
+	memset(ctr + 12, 0, 3);
+	ctr[15] = 1;
+	aes_block(ctr, ks);
+	for (int i = 0; i < 16; i++)
+		tag[i] = y[i] ^ ks[i];
+}
+static void msg_make(uint8_t *page, uint64_t seq, int type, int len)
+{
+	put(page, 0x20, seq, 8);
+	page[0x30] = 1;
+	page[0x31] = 1;
+	put(page, 0x32, 96, 2);
+	page[0x34] = type;
+	page[0x35] = 1;
+	put(page, 0x36, len, 2);
+	gcm(page + 96, len, 1, page + 0x30, seq, page);
+}
+
+/* What the guest is to say, in this order; name NULL: checked elsewhere or not worth a line */
+static const struct {
+	uint32_t id, value;
+	const char *name;
+} strict_says[] = {
+	{1, 1, "MSR protocol: SEV information with versions 1 to 2 and C-bit 51"},
+	{2, 1, "MSR protocol: features SNP and AP creation"},
+	{3, 0x100 << 16, "PVALIDATE rescinds, and sets CF the second time"},
+	{4, 1, "MSR protocol: page to shared, GHCB registered"},
+	{5, 1, "registers survive a VMGEXIT"},
+	{10, 0x72, "CPUID raises #VC"},
+	{10, 29, "which is vector 29"},
+	{11, 0x7b, "OUT raises #VC"},
+	{12, 0x7b, "IN raises #VC"},
+	{13, 0x7c, "RDMSR raises #VC"},
+	{14, 0x7c, "WRMSR raises #VC"},
+	{15, 0x6f, "RDPMC raises #VC"},
+	{16, 0x89, "WBINVD raises #VC"},
+	{17, 0x76, "INVD raises #VC"},
+	{18, 0x8a, "MONITOR raises #VC"},
+	{19, 0x8b, "MWAIT raises #VC"},
+	{20, 0x81, "VMMCALL raises #VC"},
+	{21, 0x27, "read of DR7 raises #VC"},
+	{22, 0x37, "write of DR7 raises #VC"},
+	{23, 0, "read of DR0 doesn't"},
+	{24, 0, "RDTSC doesn't"},
+	{25, 0x400, "MMIO read raises #VC"},
+	{26, 0x400, "MMIO write raises #VC"},
+	{27, 6, "#UD stays #UD"},
+	{28, 7, "SEV_STATUS is SEV, SEV-ES, SEV-SNP"},
+	{29, 13, "SEV_STATUS is read-only"},
+	{30, 0, "RDMSR of EFER doesn't raise #VC"},
+	{40, 1, "GHCB: CPUID"},
+	{41, 0x204, "GHCB: missing input"},
+	{42, 0x206, "GHCB: invalid event"},
+	{43, 0x10d | 0x300, "GHCB: bad MSR is answered with #GP"},
+	{44, 0xa1b2c3d4, "GHCB: MMIO read"},
+	{45, 0x203, "GHCB: scratch area outside the GHCB"},
+	{46, 3, "GHCB: features"},
+	{50, 0x404, "read of a page that isn't validated: #VC 0x404"},
+	{51, 0x404, "write to it, too"},
+	{52, 0x010200, "RMPADJUST: VMPL1 works, VMPL0 not permitted, unaligned: bad input"},
+	{53, 0x404, "RMPADJUST of a page that isn't validated"},
+	{54, 0x00010006, "PVALIDATE of 2 MiB: size mismatch; unaligned: bad input"},
+	{55, 0x01000000, "PVALIDATE validates, and sets CF the second time"},
+	{56, 0x600d, "then the page works"},
+	{57, 0, "PVALIDATE rescinds"},
+	{58, 0x404, "then it doesn't"},
+	{59, 0x600d0, "validated again it has its contents"},
+	{60, 14, "PVALIDATE of an address that isn't mapped: #PF"},
+	{70, 0, "two pages rescinded"},
+	{71, 2 << 16, "GHCB: two pages to shared"},
+	{72, 2 << 16, "GHCB: two pages to private"},
+	{73, 0x404, "they have to be validated"},
+	{74, 0, "which works"},
+	{75, 1, "and have lost their contents"},
+	{80, 0, "RMPADJUST makes a VMSA page"},
+	{81, 0x205, "GHCB: AP creation for an unknown APIC ID"},
+	{82, 0, "GHCB: AP creation"},
+	{90, 3, NULL},
+	{95, 0, "guest request"},
+	{91, 3, NULL},
+	{96, 0, "guest request for a key"},
+	{92, 3, NULL},
+	{97, 0, "extended guest request"},
+};
+static int strict_ap, strict_fd;
+static uint32_t strict_ap_said[4];
+static int strict_hypercall(struct kvm_run *run)
+{
+	uint64_t args[3];
+
+	memcpy(args, (uint8_t *)run + 40, sizeof(args));
+	put((uint8_t *)run, 88, 0, 8);
+	return convert(strict_fd, args[0], args[1] * PG, args[2] & 0x10 ? PRIV : 0, 0);
+}
+static void *strict_ap_thread(void *arg)
+{
+	struct kvm_run *run = vcpu_run_area(strict_ap);
+	int n = 0;
+
+	(void)arg;
+	while (n < 4) {
+		if (ioctl(strict_ap, KVM_RUN, 0)) {
+			if (errno == EINTR || errno == EAGAIN)
+				continue;
+			strict_ap_said[0] = 0xe0000000 | errno;
+			break;
+		}
+		if (run->exit_reason == KVM_EXIT_HYPERCALL) {
+			if (strict_hypercall(run))
+				break;
+		} else if (run->exit_reason == KVM_EXIT_IO)
+			strict_ap_said[n++] = io_value(run);
+		else {
+			strict_ap_said[0] = 0xf0000000 | run->exit_reason;
+			break;
+		}
+	}
+	return NULL;
+}
+static void strict_segments(struct kvm_sregs *s)
+{
+	struct kvm_segment d = {
+		.limit = ~0u, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1, .selector = 0x10};
+
+	s->ds = s->es = s->fs = s->gs = s->ss = d;
+	s->cs = d;
+	s->cs.type = 0xb;
+	s->cs.db = 0;
+	s->cs.l = 1;
+	s->cs.selector = 8;
+	s->cr0 = 0x80000011;
+	s->cr4 = 0x20;
+	s->efer = 0x500;
+	s->cr3 = 0x9000 | 1ull << 51;
+	s->idt.base = 0x5000;
+	s->idt.limit = 0xfff;
+	s->gdt.base = 0x6000;
+	s->gdt.limit = 0xff;
+}
+static void strict_gate(uint8_t *idt, int n, const uint8_t *handler)
+{
+	uint64_t at = G_CODE + (handler - __start_snpguest);
+
+	put(idt, 16 * n, (at & 0xffff) | 8 << 16 | 0x8e00ull << 32 | (at & 0xffff0000) << 32, 8);
+	put(idt, 16 * n + 8, at >> 32, 8);
+}
+static struct {
+	uint32_t nent, pad;
+	struct cpuid_ent e[6];
+} strict_cpuid = {.nent = 6,
+		  .e = {{.fn = 0, .eax = 0xb},
+			{.fn = 1, .eax = 0xa00f11, .edx = 0x78bfbff, .ecx = 1 << 21},
+			{.fn = 0x80000000, .eax = 0x8000001f},
+			{.fn = 0x80000001, .edx = 1 << 29 | 1 << 20 | 1},
+			{.fn = 0x80000008, .eax = 0x3030},
+			{.fn = 0x8000001f, .eax = 0x1a, .ebx = 51}}};
+static void test_strict(void)
+{
+	const uint64_t C = 1ull << 51, size = 512 * PG;
+	static const uint8_t lens0[24];
+	uint8_t *m, ld[48] = {}, page[PG], key[32], report[1184] = {}, tag[16], h[48];
+	struct kvm_enable_cap split = {.cap = 121, .args = {24}},
+			      hc = {.cap = 201, .args = {1 << 12}};
+	struct kvm_mp_state halted = {.mp_state = 3};
+	struct snp_finish f = {};
+	struct kvm_run *run;
+	struct kvm_sregs s;
+	struct kvm_regs r = {.rip = G_CODE + ((const uint8_t *)g_main - __start_snpguest),
+			     .rflags = 2,
+			     .rsp = 0x8ff8,
+			     .rdi = G_CODE + ((const uint8_t *)g_ap - __start_snpguest)};
+	uint64_t code = (__stop_snpguest - __start_snpguest + PG - 1) & ~(PG - 1);
+	uint32_t id = 0, expect_mmio = 0;
+	char string[8] = "";
+	pthread_t t;
+	int vm, v, ret, n = 0, have_id = 0, hypercalls = 0;
+
+	printf("# D: strict SNP guests\n");
+	if (!host_has_52_bits()) {
+		printf("ok %d - # SKIP needs a host CPU with 52 address bits\n", ++ntest);
+		return;
+	}
+	param("kvm_amd", "softcc_guest", 1);
+	{
+		static struct {
+			uint32_t nent, pad;
+			struct cpuid_ent e[128];
+		} sup = {.nent = 128};
+		struct cpuid_ent *e = NULL;
+
+		WORKS(ioctl(kvm, 0xc008ae05, &sup), "KVM_GET_SUPPORTED_CPUID");
+		for (uint32_t i = 0; i < sup.nent; i++)
+			if (sup.e[i].fn == 0x8000001f)
+				e = &sup.e[i];
+		check(e && (e->eax & 0x1a) == 0x1a && (e->ebx & 0x3f) == 51,
+		      "it has leaf 0x8000001F with SNP and C-bit 51");
+	}
+	vm = vm_new(4);
+	{
+		struct sev_init old = {.ghcb = 1};
+		FAILS(snp_cmd(vm, 22, &old, 0), EINVAL, "INIT2 with GHCB version 1: EINVAL");
+	}
+	check(!ioctl(vm, KVM_ENABLE_CAP, &split) && !ioctl(vm, KVM_ENABLE_CAP, &hc),
+	      "split irqchip, hypercall exits");
+	check(!snp_start(vm), "INIT2 and START");
+	strict_fd = gmem_new(vm, size, 3);
+	m = gmem_map(strict_fd, size);
+	check(!slot(vm, 0, 0, size, m, strict_fd, 0), "slot");
+	v = ioctl(vm, KVM_CREATE_VCPU, 0L);
+	strict_ap = ioctl(vm, KVM_CREATE_VCPU, 1L);
+	run = vcpu_run_area(v);
+
+	strict_gate(m + 0x5000, 29, g_vc);
+	strict_gate(m + 0x5000, 13, g_gp);
+	strict_gate(m + 0x5000, 14, g_pf);
+	strict_gate(m + 0x5000, 6, g_ud);
+	put(m, 0x6008, 0x00af9b000000ffffull, 8);
+	put(m, 0x6010, 0x00cf93000000ffffull, 8);
+	put(m, 0x9000, 0xa003 | C, 8);
+	put(m, 0xa000, 0xb003 | C, 8);
+	put(m, 0xb000, 0xc003 | C, 8); /* 4 KiB pages, private */
+	put(m, 0xb008, 0x83, 8);       /* the same, shared */
+	put(m, 0xb010, 0x10000083, 8); /* nothing there */
+	for (int i = 0; i < 512; i++)
+		put(m, 0xc000 + 8 * i, i * PG | 3 | C, 8);
+	memcpy(m + G_CODE, __start_snpguest, __stop_snpguest - __start_snpguest);
+
+	/* low pages with data, the pages to be converted, the rest only as private memory */
+	struct {
+		uint64_t at, len;
+		int type;
+	} parts[] = {{0x5000, 8 * PG, 1}, {G_GHCB, 5 * PG, 1}, {G_PSC, 2 * PG, 1},
+		     {G_VMSA, 3 * PG, 1}, {G_SECRETS, PG, 5},  {G_CODE, code, 1}};
+	for (int i = 0; i < 6; i++)
+		for (uint64_t a = parts[i].at; a < parts[i].at + parts[i].len; a += PG)
+			snp_extend(ld, parts[i].type, a, parts[i].type == 1 ? m + a : NULL);
+	WORKS(convert(strict_fd, 0, size, PRIV, 0), "to private");
+	ret = 0;
+	for (int i = 0; i < 6; i++)
+		ret |= snp_update(vm, parts[i].at, NULL, parts[i].len, parts[i].type, NULL);
+	check(!ret, "populate");
+	for (int i = 0; i < 2; i++) {
+		int vc = i ? strict_ap : v;
+
+		if (ioctl(vc, 0x4008ae90, &strict_cpuid) || ioctl(vc, KVM_GET_SREGS, &s))
+			die("vCPU");
+		strict_segments(&s);
+		if (ioctl(vc, KVM_SET_SREGS, &s) || ioctl(vc, KVM_SET_REGS, &r))
+			die("set registers");
+		vmsa_build(page, &s, &r);
+		snp_extend(ld, 2, 0xfffffffff000, page);
+	}
+	for (int i = 0; i < 32; i++)
+		f.host_data[i] = 0xa0 + i;
+	WORKS(ioctl(strict_ap, KVM_SET_MP_STATE, &halted), "second vCPU halted");
+	WORKS(snp_cmd(vm, 102, &f, sev), "FINISH");
+	digest_is("snp", ld, "measurement");
+	pthread_create(&t, NULL, strict_ap_thread, NULL);
+
+	while (n < (int)(sizeof(strict_says) / sizeof(strict_says[0]))) {
+		ret = ioctl(v, KVM_RUN, 0);
+		if (ret && errno == EINTR)
+			continue;
+		if (!ret && run->exit_reason == KVM_EXIT_HYPERCALL) {
+			hypercalls++;
+			if (strict_hypercall(run)) {
+				check(0, "conversion that the guest asked for");
+				break;
+			}
+			continue;
+		}
+		if (!ret && run->exit_reason == KVM_EXIT_MMIO) {
+			uint32_t val = 0xa1b2c3d4;
+
+			if (run->mmio.is_write) {
+				memcpy(&expect_mmio, run->mmio.data, 4);
+				check(run->mmio.phys_addr == 0x10000010 && run->mmio.len == 4 &&
+					      expect_mmio == 0x87654321,
+				      "GHCB: MMIO write exits");
+			} else
+				memcpy(run->mmio.data, &val, 4);
+			continue;
+		}
+		if (!ret && run->exit_reason == KVM_EXIT_IO && run->io.size == 1 &&
+		    run->io.direction == KVM_EXIT_IO_OUT) {
+			memcpy(string, (uint8_t *)run + run->io.data_offset,
+			       run->io.count < 8 ? run->io.count : 7);
+			check(run->io.count == 4 && !strcmp(string, "abcd"),
+			      "GHCB: string output exits");
+			continue;
+		}
+		if (ret || run->exit_reason != KVM_EXIT_IO) {
+			check(0, strict_says[n].name ? strict_says[n].name : "request");
+			printf("# run %d errno %d exit %u, fault flags %#llx gpa %#llx\n", ret,
+			       errno, run->exit_reason, (long long)run64(run, 32),
+			       (long long)run64(run, 40));
+			break;
+		}
+		if (!have_id) {
+			id = io_value(run);
+			have_id = 1;
+		} else {
+			int good = id == strict_says[n].id && io_value(run) == strict_says[n].value;
+
+			have_id = 0;
+			if (strict_says[n].name) {
+				check(good, strict_says[n].name);
+				if (!good)
+					printf("# step %u says %#x, wanted step %u %#x\n", id,
+					       io_value(run), strict_says[n].id,
+					       strict_says[n].value);
+			}
+			n++;
+		}
+		/* in between the guest's words: the firmware's messages */
+		if (have_id && id >= 90 && id < 93) {
+			if (id == 90) {
+				memcpy(key, m + G_REQ + PG, 32);
+				aes_key(key);
+			}
+			memset(m + G_REQ, 0, 2 * PG);
+			memset(m + G_REQ + 2 * PG, 0xee, PG);
+			if (id != 91) {
+				for (int i = 0; i < 64; i++)
+					m[G_REQ + 96 + i] = i + id;
+				msg_make(m + G_REQ, 1 + 2 * (id - 90), 5, 96);
+			} else {
+				put(m + G_REQ, 96 + 8, 0x3f, 8);
+				msg_make(m + G_REQ, 3, 3, 32);
+			}
+		}
+		if (have_id && id >= 95 && id < 98) {
+			uint8_t *a = m + G_REQ + PG;
+			int len = id == 96 ? 64 : 32 + 1184;
+
+			gcm(a + 96, len, 0, a + 0x30, 2 + 2 * (id - 95), tag);
+			check(!memcmp(tag, a, 16) && a[0x34] == (id == 96 ? 4 : 6) &&
+				      run64((void *)a, 0x20) == 2 + 2 * (id - 95) &&
+				      a[0x36] + 256 * a[0x37] == len,
+			      "answer is authentic");
+			if (id == 95)
+				memcpy(report, a + 96 + 32, sizeof(report));
+			if (id == 97)
+				check(!memcmp(m + G_REQ + 2 * PG, lens0, 24) &&
+					      a[96 + 32 + 0x50] == 92,
+				      "report of the extended request, no certificates");
+		}
+	}
+	check(hypercalls == 4, "one exit for each request to convert");
+	if (n < (int)(sizeof(strict_says) / sizeof(strict_says[0]))) {
+		param("kvm_amd", "softcc_guest", 0);
+		return;
+	}
+	pthread_join(t, NULL);
+	check(strict_ap_said[0] == 'A' && strict_ap_said[1] == 0x77 && strict_ap_said[2] == 'B' &&
+		      strict_ap_said[3] == 1,
+	      "the second vCPU starts with the VMSA's registers");
+	if (strict_ap_said[3] != 1)
+		printf("# it said %#x %#x %#x %#x\n", strict_ap_said[0], strict_ap_said[1],
+		       strict_ap_said[2], strict_ap_said[3]);
+	check(!memcmp(report + 0x90, ld, 48), "report: measurement");
+	check(run64((void *)report, 8) == 0x30000 && report[0] == 2 && report[0x34] == 1,
+	      "report: policy, version, algorithm");
+	check(report[0x50] == 90 && report[0x8f] == 90 + 63, "report: report data");
+	check(!memcmp(report + 0xc0, f.host_data, 32), "report: host data");
+	sha384(report, 0x2a0, h);
+	printf("# report %d hash ", (int)sizeof(report));
+	for (int i = 0; i < 48; i++)
+		printf("%02x", h[i]);
+	printf("\n# r ");
+	for (int i = 47; i >= 0; i--)
+		printf("%02x", report[0x2a0 + i]);
+	printf("\n# s ");
+	for (int i = 47; i >= 0; i--)
+		printf("%02x", report[0x2a0 + 72 + i]);
+	printf("\n");
+	ret = ioctl(v, KVM_RUN, 0);
+	check(!ret && run->exit_reason == 24 && *(uint32_t *)((uint8_t *)run + 32) == 6 &&
+		      run64(run, 40) == (0x100 | 2 << 12 | 0x33 << 16),
+	      "termination request: system event 6");
+	munmap(m, size);
+	close(v);
+	close(strict_ap);
+	close(strict_fd);
+	close(vm);
+
+	/* a guest that cannot handle #VC */
+	vm = vm_new(4);
+	ioctl(vm, KVM_ENABLE_CAP, &split);
+	snp_start(vm);
+	strict_fd = gmem_new(vm, 16 * PG, 3);
+	m = gmem_map(strict_fd, 16 * PG);
+	slot(vm, 0, 0, 16 * PG, m, strict_fd, 0);
+	v = ioctl(vm, KVM_CREATE_VCPU, 0L);
+	run = vcpu_run_area(v);
+	memcpy(m + 0x1000, "\x0f\xa2", 2);
+	put(m, 0x9000, 0xa003 | C, 8);
+	put(m, 0xa000, 0xb003 | C, 8);
+	put(m, 0xb000, 0x83 | C, 8);
+	convert(strict_fd, 0, 16 * PG, PRIV, 0);
+	snp_update(vm, 0x1000, NULL, PG, 1, NULL);
+	snp_update(vm, 0x9000, NULL, 3 * PG, 1, NULL);
+	ioctl(v, 0x4008ae90, &strict_cpuid);
+	ioctl(v, KVM_GET_SREGS, &s);
+	strict_segments(&s);
+	s.idt.limit = 0;
+	r.rip = 0x1000;
+	if (ioctl(v, KVM_SET_SREGS, &s) || ioctl(v, KVM_SET_REGS, &r))
+		die("set registers");
+	check(!snp_cmd(vm, 102, &f, sev), "FINISH");
+	ret = ioctl(v, KVM_RUN, 0);
+	check(!ret && run->exit_reason == KVM_EXIT_SHUTDOWN, "#VC without an IDT: shutdown");
+	munmap(m, 16 * PG);
+	close(v);
+	close(strict_fd);
+	close(vm);
+	param("kvm_amd", "softcc_guest", 0);
+}
+
+/*
+ * A strict TD: its only guest reads what it is to execute from a shared page, stores what came of
+ * it there, and tells with an output to port 0x80, by TDVMCALL.  Virtual addresses: 0 private
+ * memory, 2 MiB the same shared, 4 MiB private memory at 2 MiB, 6 MiB shared and 8 MiB private
+ * addresses without memory.
+ */
+asm(".pushsection .rodata\n.code32\n.globl gueststrict, gueststrict_end, gueststrict_idt\ngueststrict:\n"
+    "mov $0x9000,%eax; mov %eax,%cr3; mov %cr4,%eax; or $0x620,%eax; mov %eax,%cr4\n"
+    "lgdtl 0x1f00; lidtl 0x1f10\n"
+    "mov %cr0,%eax; or $0x80000000,%eax; mov %eax,%cr0; ljmpl $8,$0xfffff000 + (1f - gueststrict)\n"
+    ".code64\n1: mov $16,%eax; mov %eax,%ss; mov %eax,%ds; mov %eax,%es; xor %ebx,%ebx\n"
+    "gs_done: mov $0xf000,%esp\n"
+    "xor %eax,%eax; mov $0xfc00,%ecx; xor %r10d,%r10d; mov $30,%r11d; mov $4,%r12d; mov $1,%r13d; mov $0x80,%r14d; mov $0x600d,%r15d\n"
+    ".byte 0x66,0x0f,0x01,0xcc\n"
+    "mov 0x210000,%rax; shl $4,%rax; lea gs_ops(%rip),%rbx; add %rbx,%rax; push %rax\n"
+    "mov 0x210008,%rax; mov 0x210010,%rbx; mov 0x210018,%rcx; mov 0x210020,%rdx; mov 0x210028,%rsi; mov 0x210030,%rdi\n"
+    "mov 0x210038,%r8; mov 0x210040,%r9; mov 0x210048,%r10; mov 0x210050,%r11; mov 0x210058,%r12; mov 0x210060,%r13; mov 0x210068,%r14; mov 0x210070,%r15\n"
+    "movq $0,0x210100; ret\n"
+    /* 16 bytes each */
+    ".balign 16\ngs_ops:\n"
+    ".byte 0x66,0x0f,0x01,0xcc; jmp gs_store; .balign 16\n" /* 0 TDCALL */
+    "cpuid; jmp gs_store; .balign 16\n"			    /* 1 */
+    "rdmsr; jmp gs_store; .balign 16\n"			    /* 2 */
+    "wrmsr; jmp gs_store; .balign 16\n"			    /* 3 */
+    "mov (%rdi),%rax; jmp gs_store; .balign 16\n"	    /* 4 */
+    "mov %rax,(%rdi); jmp gs_store; .balign 16\n"	    /* 5 */
+    "in %dx,%eax; jmp gs_store; .balign 16\n"		    /* 6 */
+    "out %al,$0x70; jmp gs_store; .balign 16\n"		    /* 7 */
+    "hlt; jmp gs_store; .balign 16\n"			    /* 8 */
+    "wbinvd; jmp gs_store; .balign 16\n"		    /* 9 */
+    "monitor; jmp gs_store; .balign 16\n"		    /* 10 */
+    "vmcall; jmp gs_store; .balign 16\n"		    /* 11 */
+    "vmmcall; jmp gs_store; .balign 16\n"		    /* 12 */
+    "mov %rax,%cr4; jmp gs_store; .balign 16\n"		    /* 13 */
+    "mov %rax,%cr0; jmp gs_store; .balign 16\n"		    /* 14 */
+    "mov %cr4,%rax; jmp gs_store; .balign 16\n"		    /* 15 */
+    "rdpmc; jmp gs_store; .balign 16\n"			    /* 16 */
+    "insb; jmp gs_store; .balign 16\n"			    /* 17 */
+    "xsetbv; jmp gs_store; .balign 16\n"		    /* 18 */
+    "gs_store:\n"
+    "mov %rax,0x210088; mov %rbx,0x210090; mov %rcx,0x210098; mov %rdx,0x2100a0; mov %rsi,0x2100a8; mov %rdi,0x2100b0\n"
+    "mov %r8,0x2100b8; mov %r9,0x2100c0; mov %r10,0x2100c8; mov %r11,0x2100d0; mov %r12,0x2100d8; mov %r13,0x2100e0; mov %r14,0x2100e8; mov %r15,0x2100f0\n"
+    "jmp gs_done\n"
+    /* exceptions: vectors 6, 8, 13, 14, 20 */
+    ".macro gs_vector n\n.balign 32\nmovq $\\n,0x210100; jmp gs_done\n.endm\n"
+    ".balign 32\ngs_vectors:\n"
+    "gs_vector 6\ngs_vector 8\ngs_vector 13\ngs_vector 14\n.balign 32\n"
+    "movq $20,0x210100; incq 0x210108; cmpq $0,0x210110; jne 1f; cpuid\n"
+    "1: mov $3,%eax; .byte 0x66,0x0f,0x01,0xcc\n"
+    "mov %rcx,0x210118; mov %rdx,0x210120; mov %r8,0x210128; mov %r9,0x210130; mov %r10,0x210138; mov %rax,0x210140; jmp gs_done\n"
+    ".balign 8\ngueststrict_idt: .long gs_vectors - gueststrict\n"
+    "gueststrict_end:\n.code64\n.popsection");
+extern const uint8_t gueststrict[], gueststrict_end[], gueststrict_idt[];
+
+enum {
+	G_TDCALL,
+	G_CPUID,
+	G_RDMSR,
+	G_WRMSR,
+	G_LOAD,
+	G_STORE,
+	G_IN,
+	G_OUT,
+	G_HLT,
+	G_WBINVD,
+	G_MONITOR,
+	G_VMCALL,
+	G_VMMCALL,
+	G_SET_CR4,
+	G_SET_CR0,
+	G_CR4,
+	G_RDPMC,
+	G_INSB,
+	G_XSETBV
+};
+struct gregs {
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15;
+};
+static struct {
+	int vm, v, fd, fd2;
+	uint64_t S;
+	uint8_t *m, *rom;
+	struct kvm_run *run;
+	uint8_t mrtd[48];
+} td;
+static struct gregs in, out;
+static uint64_t vector,
+	ve[6]; /* reason, qualification, GLA, GPA, length and information, status of VEINFO.GET */
+
+static int td_run(void)
+{
+	errno = 0;
+	return ioctl(td.v, KVM_RUN, 0);
+}
+/* has the guest finished what it was to do? */
+static int td_ended(int ret)
+{
+	volatile uint64_t *comm = (void *)(td.m + 0x10000);
+
+	if (ret || io_value(td.run) != 0x600d) {
+		printf("# run %d errno %d exit %u\n", ret, errno, td.run->exit_reason);
+		return 0;
+	}
+	memcpy(&out, (void *)(comm + 0x88 / 8), sizeof(out));
+	memcpy(ve, (void *)(comm + 0x118 / 8), sizeof(ve));
+	vector = comm[0x100 / 8];
+	return 1;
+}
+/* starts it, and returns what KVM_RUN gives */
+static int td_start(int op)
+{
+	volatile uint64_t *comm = (void *)(td.m + 0x10000);
+
+	comm[0] = op;
+	comm[0x110 / 8] = 1;
+	memcpy((void *)(comm + 1), &in, sizeof(in));
+	memset(&in, 0, sizeof(in));
+	return td_run();
+}
+static int td_do(int op)
+{
+	return td_ended(td_start(op));
+}
+/* RCX of TDG.VP.VMCALL: R10 to R15 */
+static int vmcall(uint64_t fn, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	in = (struct gregs){.rcx = 0xfc00, .r11 = fn, .r12 = a, .r13 = b, .r14 = c, .r15 = d};
+	return td_start(G_TDCALL);
+}
+static int is_ve(int op, uint64_t reason, uint64_t length, const char *what)
+{
+	int good =
+		td_do(op) && vector == 20 && ve[0] == reason && (uint32_t)ve[4] == length && !ve[5];
+
+	check(good, what);
+	if (!good)
+		printf("# vector %d reason %d qualification %#lx length %d status %#lx\n",
+		       (int)vector, (int)ve[0], (long)ve[1], (int)ve[4], (long)ve[5]);
+	return good;
+}
+static int accept(uint64_t gpa, int level)
+{
+	in = (struct gregs){.rax = 6, .rcx = gpa | level};
+	return td_start(G_TDCALL);
+}
+
+static int td_new(int bits, uint64_t attrs)
+{
+	struct kvm_enable_cap ec = {.cap = 201, .args = {1 << 12}},
+			      split = {.cap = 121, .args = {24}};
+	struct {
+		uint32_t nent, pad;
+		struct cpuid_ent e[5];
+	} c = {.nent = 5,
+	       .e = {{.fn = 0, .eax = 7, .ebx = 0x68747541},
+		     {.fn = 1, .eax = 0xa00f11, .ecx = 1 << 26 | 1 << 21, .edx = 0x78bfbff},
+		     {.fn = 0xd, .flags = 1, .eax = 7, .ebx = 0x340, .ecx = 0x340},
+		     {.fn = 0x80000008, .eax = 0x3030 | (bits == 52 ? 4 : 0)},
+		     {.fn = 0x40000000, .eax = 0x40000001, .ebx = 0x4b4d564b}}};
+	static struct tdx_init init;
+	const uint8_t *h = gueststrict_idt;
+	static const int vectors[] = {6, 8, 13, 14, 20};
+	struct tdx_region rg;
+	struct sha s;
+
+	param("kvm_amd", "softcc_guest", 2);
+	td.vm = vm_new(5);
+	param("kvm_amd", "softcc_guest", 0);
+	td.S = 1ull << (bits - 1);
+	memset(&init, 0, sizeof(init));
+	init.attrs = attrs;
+	init.xfam = 7;
+	memset(init.id, 0x11, 48);
+	memset(init.id + 6, 0x22, 48);
+	memset(init.id + 12, 0x33, 48);
+	init.nent = 2;
+	init.e[0] = (struct cpuid_ent){.fn = 0x80000008, .flags = 1, .eax = bits << 16};
+	init.e[1] = (struct cpuid_ent){.fn = 1, .flags = 1, .eax = 0x000806f0};
+	if (ioctl(td.vm, KVM_ENABLE_CAP, &split) || ioctl(td.vm, KVM_ENABLE_CAP, &ec) ||
+	    tdx_cmd(td.vm, 1, 0, (uint64_t)&init))
+		return -1;
+	td.fd = gmem_new(td.vm, 8ul << 20, 3);
+	td.fd2 = gmem_new(td.vm, PG, 3);
+	td.m = gmem_map(td.fd, 8ul << 20);
+	td.rom = gmem_map(td.fd2, PG);
+	if (slot(td.vm, 0, 0, 8ul << 20, td.m, td.fd, 0) ||
+	    slot(td.vm, 1, 0xfffff000, PG, td.rom, td.fd2, 0))
+		return -1;
+	td.v = ioctl(td.vm, KVM_CREATE_VCPU, 0L);
+	td.run = vcpu_run_area(td.v);
+	if (ioctl(td.v, 0x4008ae90, &c) || tdx_cmd(td.v, 2, 0, 0))
+		return -1;
+	memcpy(td.rom, gueststrict, gueststrict_end - gueststrict);
+	td.rom[0xff0] = 0xe9;
+	put(td.rom, 0xff1, (uint32_t) - (0xff0 + 5), 4);
+	for (int i = 0; i < 5; i++) {
+		uint32_t off, addr;
+
+		memcpy(&off, h, 4);
+		addr = 0xfffff000 + off + 32 * i;
+		put(td.m, 0x1000 + 16 * vectors[i],
+		    (addr & 0xffff) | 8 << 16 | 0x8e00ull << 32 | (uint64_t)(addr >> 16) << 48, 8);
+	}
+	put(td.m, 0x1f00, 23, 2);
+	put(td.m, 0x1f02, 0x1e00, 4);
+	put(td.m, 0x1e08, 0x00af9b000000ffff, 8);
+	put(td.m, 0x1e10, 0x00cf93000000ffff, 8);
+	put(td.m, 0x1f10, 0x1ff, 2);
+	put(td.m, 0x1f12, 0x1000, 4);
+	put(td.m, 0x2000, 0xabcd, 8);
+	put(td.m, 0x9000, 0xa003, 8);
+	put(td.m, 0xa000, 0xb003, 8);
+	put(td.m, 0xa018, 0xc003, 8);
+	put(td.m, 0xb000, 0x83, 8);
+	put(td.m, 0xb008, 0x83 | td.S, 8);
+	put(td.m, 0xb010, 0x200083, 8);
+	put(td.m, 0xb018, 0xd0000083 | td.S, 8);
+	put(td.m, 0xb020, 0xd0000083, 8);
+	put(td.m, 0xcff8, 0xffe00083, 8);
+	uint8_t c0[PG], c1[16 * PG];
+	memcpy(c0, td.rom, PG);
+	memcpy(c1, td.m, sizeof(c1));
+	if (convert(td.fd, 0, 8ul << 20, PRIV, 0) || convert(td.fd2, 0, PG, PRIV, 0) ||
+	    convert(td.fd, 0x10000, PG, 0, 0))
+		return -1;
+	if (tdx_cmd(td.v, 3, 1, REG(0, 0xfffff000, 1)) || tdx_cmd(td.v, 3, 1, REG(0, 0x1000, 15)))
+		return -1;
+	sha_init(&s);
+	tdx_add(&s, 0xfffff000, c0, 1);
+	for (int i = 1; i < 16; i++)
+		tdx_add(&s, i * PG, c1 + i * PG, 1);
+	sha_end(&s, td.mrtd);
+	return tdx_cmd(td.vm, 4, 0, 0) ? -1 : td_ended(td_run()) - 1;
+}
+static void td_end(void)
+{
+	munmap(td.m, 8ul << 20);
+	munmap(td.rom, PG);
+	close(td.v);
+	close(td.fd);
+	close(td.fd2);
+	close(td.vm);
+}
+
+static void test_strict_tdcalls(void)
+{
+	uint8_t rtmr[96] = {}, digest[48];
+	uint8_t *s = td.m + 0x11000; /* made shared below */
+
+	in.rax = 1;
+	check(td_do(G_TDCALL) && !out.rax && out.rcx == (td.S >> 48 ? 52 : 48) &&
+		      out.rdx == 0x10000000 && out.r8 == (1 | 1ull << 32) && !out.r9 &&
+		      out.r10 == 1 && !out.r11,
+	      "VP.INFO");
+	in.rax = 99;
+	check(td_do(G_TDCALL) && out.rax == 0xc000010000000000,
+	      "unknown leaf: OPERAND_INVALID, RAX");
+	in.rax = 3;
+	check(td_do(G_TDCALL) && out.rax == 0xc000070400000000, "VEINFO.GET without #VE");
+	in = (struct gregs){.rcx = 0xfc10, .r11 = 30};
+	check(td_do(G_TDCALL) && out.rax == 0xc000010000000001,
+	      "VMCALL that exposes RSP: OPERAND_INVALID, RCX");
+
+	in.rax = 7;
+	in.rdx = 0x1110000300000000;
+	check(td_do(G_TDCALL) && !out.rax && out.r8 == 0x10000000, "VM.RD of ATTRIBUTES");
+	in.rax = 7;
+	in.rdx = 0x1110000300000055;
+	check(td_do(G_TDCALL) && out.rax == 0xc0000c0000000000, "VM.RD of an unknown field");
+	in.rax = 8;
+	in.rdx = 0x9100000000000010;
+	in.r8 = 1;
+	in.r9 = ~0ull;
+	check(td_do(G_TDCALL) && !out.rax && !out.r8,
+	      "VM.WR of NOTIFY_ENABLES returns the old value");
+	in.rax = 8;
+	in.rdx = 0x9100000000000010;
+	in.r8 = 0;
+	in.r9 = ~0ull;
+	check(td_do(G_TDCALL) && !out.rax && out.r8 == 1, "and keeps the new one");
+	in.rax = 8;
+	in.rdx = 0x1110000300000017;
+	in.r8 = in.r9 = 8;
+	check(td_do(G_TDCALL) && out.rax >> 63, "VM.WR of TD_CTLS.REDUCE_VE is refused");
+	in.rax = 11;
+	in.rdx = 0x0800000100000004;
+	check(td_do(G_TDCALL) && !out.rax && out.r8 == 1, "SYS.RD of MAJOR_VERSION");
+
+	/* RTMR and report, with buffers in private memory */
+	in.rdi = 0x3000;
+	check(td_do(G_LOAD) && !out.rax, "private memory that was added can be read");
+	for (int i = 0; i < 6; i++) {
+		in.rax = 0x0101010101010101ull * (i + 1);
+		in.rdi = 0x3000 + 8 * i;
+		td_do(G_STORE);
+		memset(rtmr + 48 + 8 * i, i + 1, 8);
+	}
+	in.rax = 2;
+	in.rcx = 0x3000;
+	in.rdx = 2;
+	check(td_do(G_TDCALL) && !out.rax, "RTMR.EXTEND");
+	sha384(rtmr, 96, digest);
+	memcpy(rtmr, digest, 48);
+	in.rax = 2;
+	in.rcx = 0x3000;
+	in.rdx = 2;
+	check(td_do(G_TDCALL) && !out.rax, "once more");
+	sha384(rtmr, 96, digest);
+	in.rax = 2;
+	in.rcx = 0x3000;
+	in.rdx = 4;
+	check(td_do(G_TDCALL) && out.rax == 0xc000010000000002, "RTMR 4: OPERAND_INVALID, RDX");
+	in.rax = 2;
+	in.rcx = 0x3020;
+	in.rdx = 2;
+	check(td_do(G_TDCALL) && out.rax == 0xc000010000000001,
+	      "unaligned buffer: OPERAND_INVALID, RCX");
+	in.rax = 2;
+	in.rcx = 0x10000 | td.S;
+	in.rdx = 2;
+	check(td_do(G_TDCALL) && out.rax == 0xc000010000000001,
+	      "shared buffer: OPERAND_INVALID, RCX");
+	/* the report goes to shared memory, so that we see it */
+	check(!convert(td.fd, 0x11000, PG, 0, 0), "a second shared page");
+	in.rax = 4;
+	in.rcx = 0x11000 | td.S;
+	in.rdx = 0x3000;
+	in.r8 = 1;
+	check(td_do(G_TDCALL) && out.rax == 0xc000010000000008,
+	      "REPORT with a subtype: OPERAND_INVALID, R8");
+	in.rax = 4;
+	in.rcx = 0x11000 | td.S;
+	in.rdx = 0x3000;
+	check(td_do(G_TDCALL) && !out.rax, "REPORT");
+	check(s[0] == 0x81 && s[128] == 1 && s[128 + 47] == 6, "type and report data");
+	check(run64((void *)s, 512) == 0x10000000 && run64((void *)s, 520) == 7,
+	      "attributes, XFAM");
+	check(!memcmp(s + 528, td.mrtd, 48), "MRTD");
+	check(s[576] == 0x11 && s[624] == 0x22 && s[672] == 0x33,
+	      "MRCONFIGID, MROWNER, MROWNERCONFIG");
+	check(!memcmp(s + 512 + 208 + 96, digest, 48) && !s[512 + 208] && !s[512 + 352], "RTMRs");
+	sha384(s + 512, 512, digest);
+	check(!memcmp(s + 80, digest, 48), "digest of TDINFO");
+	sha384(s + 256, 239, digest);
+	check(!memcmp(s + 32, digest, 48), "digest of TEE_TCB_INFO");
+}
+
+static void test_strict_ve(void)
+{
+	in.rax = 0x21;
+	check(td_do(G_CPUID) && !vector && out.rbx == 0x65746e49 && out.rdx == 0x5844546c &&
+		      out.rcx == 0x20202020,
+	      "CPUID leaf 0x21 is IntelTDX");
+	check(td_do(G_CPUID) && !vector && out.rax >= 0x21 && out.rbx == 0x756e6547,
+	      "leaf 0 is an Intel CPU's");
+	in.rax = 1;
+	check(td_do(G_CPUID) && !vector && out.rax == 0x000806f0 && out.rcx >> 31 == 1,
+	      "leaf 1 is as INIT_VM said");
+	in.rax = 0x80000008;
+	check(td_do(G_CPUID) && !vector && (out.rax >> 16 & 0xff) == (td.S >> 48 ? 52 : 48),
+	      "leaf 0x80000008 has the GPA width");
+	in.rax = 0x40000000;
+	if (is_ve(G_CPUID, 10, 2, "leaf 0x40000000: #VE"))
+		check(!ve[1] && !ve[3], "no qualification, no address");
+	in.rax = 2;
+	is_ve(G_CPUID, 10, 2, "leaf 2: #VE");
+	check(!vmcall(10, 0x40000000, 0, 0, 0) && td_ended(0) && !out.rax && !out.r10 &&
+		      out.r12 == 0x40000001 && out.r13 == 0x4b4d564b,
+	      "VMCALL<CPUID>");
+	in.rax = 5;
+	in.rcx = 1;
+	td_do(G_TDCALL);
+	is_ve(G_CPUID, 10, 2, "CPUIDVE.SET: leaf 0 is #VE, too");
+	in.rax = 5;
+	td_do(G_TDCALL);
+	check(td_do(G_CPUID) && !vector, "and back");
+
+	in.rdx = 0x1234;
+	if (is_ve(G_IN, 30, 1, "IN: #VE"))
+		check(ve[1] == (0x12340000 | 8 | 3), "qualification of IN EAX, DX");
+	if (is_ve(G_OUT, 30, 2, "OUT: #VE"))
+		check((ve[1] & ~0x40) == 0x700000, "qualification of OUT 0x70, AL");
+	in.rdi = 0x3000;
+	if (is_ve(G_INSB, 30, 1, "INSB: #VE"))
+		check(ve[1] & 0x10, "qualification says string");
+	check(!vmcall(30, 2, 0, 0x1234, 0) && td.run->exit_reason == KVM_EXIT_IO &&
+		      td.run->io.direction == KVM_EXIT_IO_IN && td.run->io.size == 2 &&
+		      td.run->io.port == 0x1234 && td.run->io.count == 1,
+	      "VMCALL<IO> in: KVM_EXIT_IO");
+	put((uint8_t *)td.run, td.run->io.data_offset, 0xbeef, 2);
+	check(td_ended(td_run()) && !out.rax && !out.r10 && out.r11 == 0xbeef,
+	      "the value arrives in R11");
+	check(!vmcall(30, 8, 0, 0x1234, 0) && td_ended(0) && out.r10 == 1ull << 63,
+	      "8 bytes: invalid operand");
+	is_ve(G_HLT, 12, 1, "HLT: #VE");
+	is_ve(G_WBINVD, 54, 2, "WBINVD: #VE");
+	is_ve(G_VMCALL, 18, 3, "VMCALL: #VE");
+	check(td_do(G_VMMCALL) && vector == 6, "VMMCALL: #UD");
+	check(td_do(G_MONITOR) && vector == 6, "MONITOR: #UD");
+	check(td_do(G_RDPMC) && vector == 13, "RDPMC: #GP");
+	in.rcx = 0xc0000080;
+	check(td_do(G_RDMSR) && !vector && (out.rax & 0xd01) == 0xd01, "EFER can be read");
+	in.rcx = 0xc0000080;
+	in.rax = 0x501;
+	is_ve(G_WRMSR, 32, 2, "EFER without NX: #VE");
+	in.rcx = 0x10;
+	check(td_do(G_RDMSR) && !vector && out.rax, "TSC can be read");
+	in.rcx = 0x808;
+	check(td_do(G_RDMSR) && !vector, "TPR can be read");
+	in.rcx = 0xfe;
+	is_ve(G_RDMSR, 31, 2, "MTRRcap: #VE");
+	check(!vmcall(31, 0x1b, 0, 0, 0) && td_ended(0) && !out.r10 && (out.r11 & 0xd00) == 0xd00,
+	      "VMCALL<RDMSR> of APIC_BASE");
+	check(!vmcall(31, 0x12345, 0, 0, 0) && td_ended(0) && out.r10 == 1ull << 63,
+	      "of an unknown MSR: invalid operand");
+	check(!vmcall(32, 0x1b, 0, 0, 0) && td_ended(0) && out.r10 == 1ull << 63,
+	      "VMCALL<WRMSR> of APIC_BASE: invalid operand");
+	in.rcx = 0x480;
+	check(td_do(G_RDMSR) && vector == 13, "VMX MSRs: #GP");
+	in.rax = 0x620;
+	check(td_do(G_SET_CR4) && vector == 13, "CR4 without MCE: #GP");
+	in.rax = 0x660;
+	check(td_do(G_SET_CR4) && !vector, "with it: fine");
+	in.rax = 0x80000011;
+	check(td_do(G_SET_CR0) && vector == 13, "CR0 without NE: #GP");
+
+	/* MMIO */
+	in.rdi = 0x600123;
+	in.rax = 5;
+	if (is_ve(G_STORE, 48, 0, "store to a shared address without memory: #VE"))
+		check((ve[1] & 0x187) == 0x182 && ve[2] == 0x600123 && ve[3] == (0xd0000123 | td.S),
+		      "qualification, GLA and GPA");
+	in.rdi = 0x600200;
+	if (is_ve(G_LOAD, 48, 0, "load: #VE"))
+		check((ve[1] & 0x187) == 0x181 && ve[2] == 0x600200 && ve[3] == (0xd0000200 | td.S),
+		      "qualification, GLA and GPA");
+	check(!vmcall(48, 4, 1, 0xd0000100 | td.S, 0xabcdef01) &&
+		      td.run->exit_reason == KVM_EXIT_MMIO && td.run->mmio.is_write &&
+		      td.run->mmio.len == 4 && td.run->mmio.phys_addr == 0xd0000100 &&
+		      *(uint32_t *)td.run->mmio.data == 0xabcdef01,
+	      "VMCALL<MMIO> write: KVM_EXIT_MMIO");
+	check(td_ended(td_run()) && !out.r10, "succeeds");
+	check(!vmcall(48, 8, 0, 0xd0000108 | td.S, 0) && td.run->exit_reason == KVM_EXIT_MMIO &&
+		      !td.run->mmio.is_write && td.run->mmio.len == 8 &&
+		      td.run->mmio.phys_addr == 0xd0000108,
+	      "read: KVM_EXIT_MMIO");
+	put(td.run->mmio.data, 0, 0x1122334455667788, 8);
+	check(td_ended(td_run()) && !out.r10 && out.r11 == 0x1122334455667788,
+	      "the value arrives in R11");
+	check(!vmcall(48, 4, 0, 0xd0000100, 0) && td_ended(0) && out.r10 == 1ull << 63,
+	      "of a private address: invalid operand");
+	in.rdi = 0x800000;
+	check(td_start(G_LOAD) == -1 && errno == EFAULT && td.run->exit_reason == 39 &&
+		      run64(td.run, 32) == 8 && run64(td.run, 40) == 0xd0000000,
+	      "private address without memory: fault exit");
+}
+
+static void test_strict_vmcalls(void)
+{
+	int ret;
+
+	check(!vmcall(0x12345, 0, 0, 0, 0) && td_ended(0) && !out.rax &&
+		      out.r10 == 0x8000000000000003,
+	      "unknown VMCALL: not supported");
+	check(!vmcall(54, 0, 0, 0, 0) && td_ended(0) && out.r10 == 0x8000000000000003,
+	      "VMCALL<WBINVD>: not supported");
+	in = (struct gregs){.rcx = 0xfc00, .r10 = 99};
+	check(td_do(G_TDCALL) && !out.rax && (int64_t)out.r10 == -1000, "KVM's hypercalls by R10");
+	in = (struct gregs){.rcx = 0x1400,
+			    .r10 = 0,
+			    .r11 = 10,
+			    .r12 = 0x40000000}; /* R11 isn't exposed: function 0 */
+	check(td_do(G_TDCALL) && out.r10 == 0x8000000000000003 && out.r12 == 0x40000000 &&
+		      out.r11 == 10,
+	      "registers outside of the mask don't travel");
+
+	check(!vmcall(0x10000, 0, 0, 0, 0) && td_ended(0) && !out.r10 && !out.r11 && !out.r12,
+	      "GetTdVmCallInfo, leaf 0");
+	check(!vmcall(0x10000, 1, 0, 0, 0) && td.run->exit_reason == 40 && !run64(td.run, 32) &&
+		      run64(td.run, 40) == 0x10000 && !run64(td.run, 48) && run64(td.run, 56) == 1,
+	      "leaf 1: KVM_EXIT_TDX");
+	put((uint8_t *)td.run, 64, 0x77, 8);
+	put((uint8_t *)td.run, 88, 0x99, 8);
+	check(td_ended(td_run()) && !out.r10 && out.r11 == 0x77 && out.r14 == 0x99,
+	      "and its answer");
+	check(!vmcall(0x10002, 0x11000 | td.S, 0x1000, 0, 0) && td.run->exit_reason == 40 &&
+		      run64(td.run, 40) == 0x10002 && run64(td.run, 48) == 0x8000000000000003 &&
+		      run64(td.run, 56) == 0x11000 && run64(td.run, 64) == 0x1000,
+	      "GetQuote: KVM_EXIT_TDX");
+	put((uint8_t *)td.run, 48, 1, 8);
+	check(td_ended(td_run()) && out.r10 == 1, "its status arrives");
+	check(!vmcall(0x10002, 0x11000, 0x1000, 0, 0) && td_ended(0) && out.r10 == 1ull << 63,
+	      "GetQuote with a private address: invalid operand");
+	check(!vmcall(0x10004, 31, 0, 0, 0) && td_ended(0) && out.r10 == 1ull << 63,
+	      "SetupEventNotifyInterrupt with vector 31: invalid operand");
+	check(!vmcall(0x10004, 32, 0, 0, 0) && td.run->exit_reason == 40 &&
+		      run64(td.run, 40) == 0x10004 && run64(td.run, 56) == 32,
+	      "with 32: KVM_EXIT_TDX");
+	put((uint8_t *)td.run, 48, 0, 8);
+	check(td_ended(td_run()) && !out.r10, "its status arrives");
+
+	/* MapGPA: 3 MiB, so two exits */
+	check(!vmcall(0x10001, 0x400001 | td.S, 0x1000, 0, 0) && td_ended(0) &&
+		      out.r10 == 0x8000000000000002,
+	      "MapGPA, unaligned");
+	check(!vmcall(0x10001, td.S - 0x1000, 0x2000, 0, 0) && td_ended(0) && out.r10 == 1ull << 63,
+	      "across the shared bit: invalid operand");
+	ret = vmcall(0x10001, 0x400000 | td.S, 0x300000, 0, 0);
+	check(!ret && td.run->exit_reason == KVM_EXIT_HYPERCALL && td.run->hypercall.nr == 12 &&
+		      td.run->hypercall.args[0] == 0x400000 && td.run->hypercall.args[1] == 512 &&
+		      !td.run->hypercall.args[2] && !td.run->hypercall.ret,
+	      "MapGPA to shared: first 2 MiB");
+	check(!td_run() && td.run->exit_reason == KVM_EXIT_HYPERCALL &&
+		      td.run->hypercall.args[0] == 0x600000 && td.run->hypercall.args[1] == 256,
+	      "the rest");
+	td.run->hypercall.ret = EAGAIN;
+	check(td_ended(td_run()) && out.r10 == 1 && out.r11 == (0x600000 | td.S),
+	      "EAGAIN: retry, from there");
+	ret = vmcall(0x10001, 0x4000, 0x1000, 0, 0);
+	check(!ret && td.run->exit_reason == KVM_EXIT_HYPERCALL &&
+		      td.run->hypercall.args[2] == 0x10,
+	      "MapGPA to private");
+	td.run->hypercall.ret = EINVAL;
+	check(td_ended(td_run()) && out.r10 == 1ull << 63, "EINVAL: invalid operand");
+}
+
+/* Has the host five-level paging, so that its nested page tables tell bit 51? */
+static int host_has_la57(void)
+{
+	char line[8192];
+	FILE *f = fopen("/proc/cpuinfo", "r");
+	int r = 0;
+
+	while (f && !r && fgets(line, sizeof(line), f))
+		r = !strncmp(line, "flags", 5) && strstr(line, " la57");
+	if (f)
+		fclose(f);
+	return r;
+}
+
+static void test_strict_accept(void)
+{
+	/* all of 2 MiB and up is pending */
+	check(!accept(0x200000, 0) && td_ended(0) && !out.rax, "accept a 4 KiB page");
+	check(!accept(0x200000, 0) && td_ended(0) && out.rax == 0x00000b0a00000000,
+	      "again: already accepted");
+	check(!accept(0x200000, 1) && td_ended(0) && out.rax >> 32 == 0xc0000b0b,
+	      "2 MiB: size mismatch");
+	check(!accept(0x200800, 0) && td_ended(0) && out.rax == 0xc000010000000001,
+	      "unaligned: OPERAND_INVALID, RCX");
+	check(!accept(0x200000, 2) && td_ended(0) && out.rax == 0xc000010000000001,
+	      "1 GiB: OPERAND_INVALID, RCX");
+	check(!accept(0x200000 | td.S, 0) && td_ended(0) && out.rax == 0xc000010000000001,
+	      "shared: OPERAND_INVALID, RCX");
+	check(!accept(0x2000, 0) && td_ended(0) && out.rax == 0x00000b0a00000000,
+	      "an added page: already accepted");
+	in.rdi = 0x400000;
+	in.rax = 0x5a5a;
+	check(td_do(G_STORE) && !vector, "the accepted page can be written");
+	in.rdi = 0x400000;
+	check(td_do(G_LOAD) && out.rax == 0x5a5a, "and read");
+	/* shared access to it */
+	if (td.S == 1ull << 47 || host_has_la57()) {
+		in.rdi = 0x202000;
+		check(td_start(G_LOAD) == -1 && errno == EFAULT && td.run->exit_reason == 39 &&
+			      !run64(td.run, 32) && run64(td.run, 40) == 0x2000,
+		      "shared access to an accepted, mapped page: fault exit");
+		check(!convert(td.fd, 0x2000, PG, 0, 0) && td_ended(td_run()),
+		      "convert, the guest goes on");
+		in.rdi = 0x2000;
+		check(td_start(G_LOAD) == -1 && errno == EFAULT && td.run->exit_reason == 39 &&
+			      run64(td.run, 32) == 8 && run64(td.run, 40) == 0x2000,
+		      "private access to a shared, mapped page: fault exit");
+		check(!convert(td.fd, 0x2000, PG, PRIV, 0), "back to private");
+		check(td_run() == -1 && errno == EIO, "now pending, which ends the TD");
+		td_end();
+		check(!td_new(td.S == 1ull << 47 ? 48 : 52, 0x10000000), "another TD");
+	}
+	/* to shared and back */
+	check(!accept(0x200000, 0) && td_ended(0), "accept a page");
+	in.rdi = 0x400000;
+	in.rax = 0x5a5a;
+	td_do(G_STORE);
+	check(!convert(td.fd, 0x200000, PG, 0, 0), "to shared");
+	check(accept(0x200000, 0) == -1 && errno == EFAULT && td.run->exit_reason == 39 &&
+		      run64(td.run, 32) == 8 && run64(td.run, 40) == 0x200000,
+	      "accept of a shared page: fault exit, private");
+	memset(td.m + 0x200000, 0x77, PG);
+	check(!convert(td.fd, 0x200000, PG, PRIV, 0) && td_ended(td_run()) && !out.rax,
+	      "after conversion the same accept succeeds");
+	in.rdi = 0x400000;
+	check(td_do(G_LOAD) && !out.rax, "the page is zero");
+	/* punching a hole loses the page */
+	check(!fallocate(td.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0x200000, PG),
+	      "punch a hole");
+	check(!accept(0x200000, 0) && td_ended(0) && !out.rax, "the page was pending again");
+	param("kvm_amd", "softcc_accept_2m", 1);
+	check(!accept(0x400000, 1) && td_ended(0) && !out.rax,
+	      "accept 2 MiB with softcc_accept_2m");
+	check(!accept(0x400000, 1) && td_ended(0) && out.rax >> 32 == 0xb0a,
+	      "again: already accepted");
+	check(!accept(0x200000, 1) && td_ended(0) && out.rax >> 32 == 0xc0000b0b,
+	      "2 MiB with one page accepted: size mismatch");
+	param("kvm_amd", "softcc_accept_2m", 0);
+	struct {
+		uint64_t gpa, size, flags, pad[5];
+	} pf = {.gpa = 0x202000, .size = PG};
+	check(!ioctl(td.v, IO_PREFAULT, &pf), "KVM_PRE_FAULT_MEMORY of a pending page");
+	in.rdi = 0x402008;
+	check(td_start(G_LOAD) == -1 && errno == EIO, "access to a pending page: EIO");
+	check(td_run() == -1 && errno == EIO, "and the TD is dead");
+}
+
+static void test_tdx_strict(int bits)
+{
+	uint64_t *comm;
+	int ret;
+
+	printf("# D: strict TD, %d address bits\n", bits);
+	if (access("/sys/module/kvm_amd/parameters/softcc_guest", F_OK) || !host_has_52_bits()) {
+		printf("ok %d - # SKIP needs softcc_guest and a host CPU with 52 address bits\n",
+		       ++ntest);
+		return;
+	}
+	check(!td_new(bits, 0x10000000), "a TD that runs and reports by TDVMCALL");
+	digest_is("tdx", td.mrtd, "MRTD");
+	test_strict_tdcalls();
+	test_strict_ve();
+	td_end();
+	check(!td_new(bits, 0x10000000), "another TD");
+	test_strict_vmcalls();
+	test_strict_accept();
+	td_end();
+
+	check(!td_new(bits, 0), "a TD without SEPT_VE_DISABLE");
+	in.rdi = 0x400010;
+	if (is_ve(G_LOAD, 48, 0, "access to a pending page: #VE"))
+		check((ve[1] & 0x187) == 0x181 && ve[2] == 0x400010 && ve[3] == 0x200010,
+		      "qualification, GLA and GPA");
+	/* two #VE, the second before VEINFO.GET */
+	comm = (void *)(td.m + 0x10000);
+	comm[0] = G_CPUID;
+	comm[1] = 0x40000000;
+	comm[0x110 / 8] = 0;
+	check(td_ended(td_run()) && vector == 8, "#VE before the last one was read: #DF");
+	ret = vmcall(0x10003, 0x5 | 1ull << 63, 0x1000, 0x4847464544434241, 0x4a49);
+	check(!ret && td.run->exit_reason == KVM_EXIT_SYSTEM_EVENT &&
+		      td.run->system_event.type == 7 &&
+		      *(uint32_t *)((uint8_t *)td.run + 36) == 16 && run64(td.run, 40) == 77 &&
+		      run64(td.run, 48) == 0xfc00 &&
+		      run64(td.run, 40 + 12 * 8) == (0x5 | 1ull << 63) &&
+		      run64(td.run, 40 + 14 * 8) == 0x4847464544434241,
+	      "ReportFatalError: KVM_EXIT_SYSTEM_EVENT");
+	td_end();
+
+	check(!td_new(bits, 0x10000000), "another TD");
+	in.rax = 9;
+	check(td_start(G_TDCALL) == -1 && errno == EIO, "a TDCALL that isn't modelled: EIO");
+	td_end();
+}
+
 int main(void)
 {
 	uint8_t d[48];
@@ -1532,6 +3080,10 @@ int main(void)
 	WORKS(sev, "open /dev/sev");
 	if (getenv("ONLY") && !strcmp(getenv("ONLY"), "tdx"))
 		goto tdx;
+	if (getenv("ONLY") && !strcmp(getenv("ONLY"), "strict-snp"))
+		goto strict_snp;
+	if (getenv("ONLY") && !strcmp(getenv("ONLY"), "strict-tdx"))
+		goto strict_tdx;
 	test_gmem();
 	test_stress();
 	test_snp_order();
@@ -1544,6 +3096,16 @@ tdx:
 	test_tdx(1);
 	test_tdx(0);
 	test_tdx_shared_bit();
+	if (getenv("ONLY"))
+		goto done;
+strict_snp:
+	test_strict();
+	if (getenv("ONLY"))
+		goto done;
+strict_tdx:
+	test_tdx_strict(48);
+	test_tdx_strict(52);
+done:
 	printf("1..%d\n# %d failed\n", ntest, nfail);
 	return !!nfail;
 }
