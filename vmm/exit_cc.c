@@ -15,27 +15,15 @@
 /* Faults in a row at one address before a vCPU counts as stuck. */
 #define SAME_FAULTS_MAX 16
 
-/* Refused requests of one VM that are worth a warning: a guest must not fill the log. */
-#define REFUSALS_TOLD 32
-
 /* KVM_SYSTEM_EVENT types of newer kernels. */
 #define SYSTEM_EVENT_SEV_TERM  6
 #define SYSTEM_EVENT_TDX_FATAL 7
 
 static void tell_refusal(struct minivmm *vm, uint64_t gpa, uint64_t npages, const char *why)
 {
-	unsigned int n = atomic_load(&vm->refusals);
-
-	/* several vCPUs may tell one more each */
-	if (n <= REFUSALS_TOLD)
-		atomic_store(&vm->refusals, n + 1);
-	vmm_log(&vm->log, n < REFUSALS_TOLD ? VMM_LOG_WARN : VMM_LOG_DEBUG,
-		"the guest's request to convert %llu pages at %#llx was refused: %s",
-		(unsigned long long)npages, (unsigned long long)gpa, why);
-	if (n == REFUSALS_TOLD)
-		vmm_log(&vm->log, VMM_LOG_WARN,
-			"more requests to convert pages were refused; log.level = \"debug\" shows "
-			"them all");
+	vmm_log_limited(&vm->log, &vm->limits.refusals, VMM_LOG_WARN,
+			"the guest's request to convert %llu pages at %#llx was refused: %s",
+			(unsigned long long)npages, (unsigned long long)gpa, why);
 }
 
 bool exit_hypercall(struct vcpu *vcpu)
@@ -123,8 +111,9 @@ bool exit_memory_fault(struct vcpu *vcpu, int ret)
 		return fault_is_final(vcpu, &fault, "the vCPU makes no progress");
 	if (state == to_private || vcpu->same_faults == 0)
 		return true;
-	vmm_log(&vcpu->vm->log, VMM_LOG_TRACE, "vCPU %u makes %#llx %s by touching it", vcpu->id,
-		(unsigned long long)fault.gpa, to_private ? "private" : "shared");
+	vmm_log_limited(&vcpu->vm->log, &vcpu->vm->limits.touches, VMM_LOG_TRACE,
+			"vCPU %u makes %#llx %s by touching it", vcpu->id,
+			(unsigned long long)fault.gpa, to_private ? "private" : "shared");
 	ret = mem_convert(&vcpu->vm->mem, fault.gpa & ~(PAGE_SIZE - 1),
 			  fault.size ? (fault.size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1) : PAGE_SIZE,
 			  to_private, &err);

@@ -22,9 +22,9 @@ static uint64_t give_certs(struct minivmm *vm, const struct snp_certs *certs, ui
 	}
 	if (mem_write(&vm->mem, gpa, certs->table, certs->len) == 0)
 		return 0;
-	vmm_log(&vm->log, VMM_LOG_DEBUG,
-		"no certificates for the guest: its buffer at %#llx is not shared memory",
-		(unsigned long long)gpa);
+	vmm_log_limited(&vm->log, &vm->limits.certs, VMM_LOG_DEBUG,
+			"no certificates for the guest: its buffer at %#llx is not shared memory",
+			(unsigned long long)gpa);
 	return EIO;
 }
 
@@ -36,7 +36,8 @@ static uint64_t open_certs(struct vcpu *vcpu)
 
 	if (ret == 0 || ret == -EAGAIN)
 		return (uint64_t)-ret;
-	vmm_log(&vm->log, VMM_LOG_WARN, "no certificates for the guest: snp.certs: %s", err.text);
+	vmm_log_limited(&vm->log, &vm->limits.certs, VMM_LOG_WARN,
+			"no certificates for the guest: snp.certs: %s", err.text);
 	return EIO;
 }
 

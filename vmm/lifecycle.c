@@ -83,8 +83,8 @@ static void stop_ready(struct loop_source *source, uint32_t events)
 	}
 	switch (atomic_exchange(&vm->stop_request, 0)) {
 	case 1 + MINIVMM_STOP_POWER_BUTTON:
-		vmm_log(&vm->log, VMM_LOG_INFO, "pressing the guest's power button");
 		platform_power_button(vm->platform);
+		vmm_log(&vm->log, VMM_LOG_INFO, "pressed the guest's power button");
 		break;
 	case 1 + MINIVMM_STOP_NOW:
 		machine_end(vm, MINIVMM_STOPPED, NULL);
@@ -227,6 +227,7 @@ static void join_threads(struct minivmm *vm)
 	if (vm->io_started)
 		vm->sys->ops->thread_join(vm->sys->ctx, vm->io_thread);
 	vm->io_started = false;
+	vmm_log_tell_left_out(&vm->log);
 }
 
 void lifecycle_finish(struct minivmm *vm)

@@ -16,6 +16,9 @@
 /* Pages whose acceptance is worth a warning: half a minute. */
 #define SLOW_PAGES 30000
 
+/* Lines of a debug port in an hour: a debug build of OVMF writes some thousand in a boot. */
+#define BOOT_LINES 20000
+
 void machine_mark(struct minivmm *vm, enum minivmm_mark mark)
 {
 	struct timespec now;
@@ -185,6 +188,11 @@ int machine_create(struct minivmm **out, const struct vmm_config *config, const 
 	vm->config = config;
 	if (log)
 		vm->log = *log;
+	vm->log.limits = &vm->log_limits;
+	pthread_mutex_init(&vm->log_limits.lock, NULL);
+	/* who reads these wants to see a whole boot */
+	vm->limits.debug_port.lines = vm->limits.firmware.lines = vm->limits.touches.lines =
+		BOOT_LINES;
 	vm->kvm.h = vm->kvm_vm.h = (struct kvm_fd){.sys = sys, .fd = -1};
 	vm->mem.sys = sys;
 	vm->loop.epoll_fd = vm->end_fd = vm->stop_fd = vm->io.stop_fd = -1;
@@ -334,6 +342,7 @@ void minivmm_destroy(struct minivmm *vm)
 	kvm_system_close(&vm->kvm);
 	pthread_cond_destroy(&vm->end.threads_over);
 	pthread_mutex_destroy(&vm->end.lock);
+	pthread_mutex_destroy(&vm->log_limits.lock);
 	free(vm->vcpu);
 	exit_ports_free(vm->port_exits);
 	free(vm->plan);

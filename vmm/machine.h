@@ -59,10 +59,22 @@ struct vm_end {
 	char text[VMM_ERROR_TEXT];
 };
 
+/* Lines that the guest can cause, see vmm/base/log.h. Devices have limits of their own. */
+struct machine_limits {
+	struct vmm_log_limit refusals; /* of requests to convert pages */
+	struct vmm_log_limit certs;    /* requests for certificates that cannot be had */
+	struct vmm_log_limit panics;   /* that a crash kernel takes over */
+	struct vmm_log_limit touches;  /* conversions by an access of the other kind */
+	struct vmm_log_limit debug_port, firmware;
+	struct vmm_log_limit routes; /* of an I/O APIC */
+};
+
 struct minivmm {
 	const struct sys *sys;
 	const struct vmm_config *config;
 	struct vmm_log log;
+	struct vmm_log_limits log_limits; /* where lines were left out */
+	struct machine_limits limits;
 	_Atomic uint64_t mark_ns[MINIVMM_MARKS];
 
 	struct kvm_system kvm;
@@ -79,7 +91,6 @@ struct minivmm {
 	struct io_threads io;
 	struct quote_service *quote;   /* tdx with a quoting service, else NULL */
 	_Atomic uint64_t tdx_notify;   /* see exit_tdx.c */
-	_Atomic unsigned int refusals; /* of requests to convert pages, see exit_cc.c */
 	struct exit_ports *port_exits; /* NULL: not counted */
 	struct platform *platform;
 

@@ -83,7 +83,8 @@ static void on_panic(void *ctx, uint8_t events)
 	char panic[PANIC_WATCH_LINE];
 
 	if (!(events & PVPANIC_PANICKED)) {
-		vmm_log(&p->vm->log, VMM_LOG_WARN, "guest panic, its crash kernel takes over");
+		vmm_log_limited(&p->vm->log, &p->vm->limits.panics, VMM_LOG_WARN,
+				"guest panic, its crash kernel takes over");
 		return;
 	}
 	if (recent_panic(p, panic, sizeof(panic)))
@@ -111,7 +112,7 @@ static void on_debug_line(void *ctx, const char *text)
 {
 	struct platform *p = ctx;
 
-	vmm_log(&p->vm->log, VMM_LOG_DEBUG, "guest: %s", text);
+	vmm_log_limited(&p->vm->log, &p->vm->limits.debug_port, VMM_LOG_DEBUG, "guest: %s", text);
 }
 
 /* --- the devices ------------------------------------------------------------------------------ */

@@ -39,7 +39,8 @@ static void route(void *ctx, const struct ioapic_message pin[IOAPIC_PINS])
 		};
 	}
 	if (kvm_vm_set_gsi_routing(&ioapic->vm->kvm_vm, routes, &err) < 0)
-		vmm_log(&ioapic->vm->log, VMM_LOG_ERROR, "I/O APIC: %s", err.text);
+		vmm_log_limited(&ioapic->vm->log, &ioapic->vm->limits.routes, VMM_LOG_ERROR,
+				"I/O APIC: %s", err.text);
 }
 
 int platform_ioapic_create(struct platform_ioapic **out, struct minivmm *vm, struct vmm_error *err)

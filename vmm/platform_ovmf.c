@@ -26,7 +26,8 @@ static void on_debug_line(void *ctx, const char *text)
 {
 	struct platform_ovmf *ovmf = ctx;
 
-	vmm_log(&ovmf->vm->log, VMM_LOG_DEBUG, "firmware: %s", text);
+	vmm_log_limited(&ovmf->vm->log, &ovmf->vm->limits.firmware, VMM_LOG_DEBUG, "firmware: %s",
+			text);
 }
 
 /* A sign of life: most builds of OVMF write nothing to the debug port. */

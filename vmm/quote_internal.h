@@ -44,7 +44,7 @@ struct quote_service {
 	struct loop_source wake; /* eventfd: a request was submitted */
 	struct loop_source tick; /* timerfd, armed while a request is active */
 	bool ticking;
-	bool failing; /* the last request got no quote, and that was said */
+	struct vmm_log_limit failures;
 
 	pthread_mutex_t lock; /* for the states, and for requests that are not ACTIVE */
 	struct request request[QUOTE_MAX_IN_FLIGHT];

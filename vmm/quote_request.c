@@ -75,10 +75,8 @@ void quote_request_fail(struct request *r, uint64_t status, const char *why)
 {
 	struct quote_service *service = r->service;
 
-	/* the guest could fill the log: one warning until there is a quote again */
-	vmm_log(service->log, service->failing ? VMM_LOG_DEBUG : VMM_LOG_WARN,
-		"no quote for the TD: the quoting service: %s", why);
-	service->failing = true;
+	vmm_log_limited(service->log, &service->failures, VMM_LOG_WARN,
+			"no quote for the TD: the quoting service: %s", why);
 	/* the guest may have taken its buffer away meanwhile: then there is nobody to tell */
 	quote_set_status(service->mem, r->gpa, status);
 	quote_request_release(r);
@@ -111,7 +109,6 @@ static void finish(struct request *r)
 				   "it answered, but the buffer is not shared any more");
 		return;
 	}
-	service->failing = false;
 	quote_request_release(r);
 	service->done(service->ctx);
 }

@@ -3,6 +3,7 @@
 #include "vmm/base/log.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,6 +89,89 @@ START_TEST(a_long_line_is_cut)
 }
 END_TEST
 
+/* --- limits ----------------------------------------------------------------------------------- */
+
+struct kept {
+	unsigned int at[VMM_LOG_TRACE + 1]; /* lines of each level */
+	char last[1024];
+};
+
+static void keep(void *ctx, int level, const char *line)
+{
+	struct kept *kept = ctx;
+
+	kept->at[level]++;
+	snprintf(kept->last, sizeof(kept->last), "%s", line);
+}
+
+static struct vmm_log_limits limits = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void flood(const struct vmm_log *log, struct vmm_log_limit *limit, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		vmm_log_limited(log, limit, VMM_LOG_WARN, "line %u", i);
+}
+
+START_TEST(a_flood_is_cut_and_counted)
+{
+	struct kept kept = {0};
+	struct vmm_log log = {keep, &kept, VMM_LOG_INFO, &limits};
+	struct vmm_log_limit limit = {0}, other = {.lines = 3};
+
+	flood(&log, &limit, VMM_LOG_LINES);
+	ck_assert_uint_eq(kept.at[VMM_LOG_WARN], VMM_LOG_LINES);
+	ck_assert_str_eq(kept.last, "line 9");
+	flood(&log, &limit, 25000);
+	ck_assert_uint_eq(kept.at[VMM_LOG_WARN], VMM_LOG_LINES + 1);
+	ck_assert_ptr_nonnull(strstr(kept.last, "more lines like the last one"));
+	/* one that floods hides no other */
+	flood(&log, &other, 5);
+	ck_assert_uint_eq(kept.at[VMM_LOG_WARN], VMM_LOG_LINES + 1 + 3 + 1);
+
+	vmm_log_tell_left_out(&log);
+	ck_assert_uint_eq(kept.at[VMM_LOG_WARN], VMM_LOG_LINES + 1 + 3 + 1 + 2);
+	ck_assert_str_eq(kept.last, "25000 lines like this were left out: line 0");
+	vmm_log_tell_left_out(&log);
+	ck_assert_uint_eq(kept.at[VMM_LOG_WARN], VMM_LOG_LINES + 1 + 3 + 1 + 2);
+	ck_assert_ptr_null(limits.first);
+}
+END_TEST
+
+START_TEST(what_was_left_out_is_told_in_the_next_period)
+{
+	struct kept kept = {0};
+	struct vmm_log log = {keep, &kept, VMM_LOG_INFO, &limits};
+	struct vmm_log_limit limit = {0};
+
+	flood(&log, &limit, 100);
+	atomic_fetch_sub(&limit.began_ms, VMM_LOG_PERIOD_MS);
+	memset(&kept, 0, sizeof(kept));
+	flood(&log, &limit, 1);
+	ck_assert_uint_eq(kept.at[VMM_LOG_WARN], 2);
+	ck_assert_str_eq(kept.last, "line 0");
+	flood(&log, &limit, 100);
+	ck_assert_uint_eq(kept.at[VMM_LOG_WARN], 1 + VMM_LOG_LINES + 1);
+	vmm_log_tell_left_out(&log);
+	ck_assert_str_eq(kept.last, "91 lines like this were left out: line 10");
+}
+END_TEST
+
+/* What is not logged does not count. */
+START_TEST(unwanted_lines_leave_a_limit_alone)
+{
+	struct kept kept = {0};
+	struct vmm_log log = {keep, &kept, VMM_LOG_ERROR, NULL};
+	struct vmm_log_limit limit = {0};
+
+	flood(&log, &limit, 100);
+	vmm_log_limited(NULL, &limit, VMM_LOG_ERROR, "x");
+	log.level = VMM_LOG_INFO;
+	flood(&log, &limit, 100);
+	ck_assert_uint_eq(kept.at[VMM_LOG_WARN], VMM_LOG_LINES + 1);
+	vmm_log_tell_left_out(&log); /* nobody keeps them: nothing happens */
+}
+END_TEST
+
 START_TEST(levels_have_names_and_other_numbers_have_none)
 {
 	ck_assert_str_eq(vmm_log_level_name(VMM_LOG_ERROR), "error");
@@ -112,6 +196,9 @@ int main(void)
 	tcase_add_test(tc, control_characters_never_reach_the_callback);
 	tcase_add_test(tc, bytes_above_127_pass);
 	tcase_add_test(tc, a_long_line_is_cut);
+	tcase_add_test(tc, a_flood_is_cut_and_counted);
+	tcase_add_test(tc, what_was_left_out_is_told_in_the_next_period);
+	tcase_add_test(tc, unwanted_lines_leave_a_limit_alone);
 	tcase_add_test(tc, levels_have_names_and_other_numbers_have_none);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

@@ -14,23 +14,18 @@ START_TEST(without_service_the_guest_is_told)
 END_TEST
 
 /* A guest cannot fill the host's disk with our complaints. */
-START_TEST(the_log_hears_of_it_once)
+START_TEST(good_and_bad_reports_in_turn_do_not_fill_the_log)
 {
 	start_all();
-	for (unsigned int i = 0; i < 50; i++) {
+	for (unsigned int i = 0; i < 50; i += 2) {
 		must_ask(BUFFER);
 		close(take_request());
 		wait_done(i + 1);
+		must_ask(BUFFER);
+		answer(take_request(), 10);
+		wait_done(i + 2);
 	}
-	ck_assert_uint_eq(warnings, 1);
-	/* and again after a quote */
-	must_ask(BUFFER);
-	answer(take_request(), 10);
-	wait_done(51);
-	must_ask(BUFFER);
-	close(take_request());
-	wait_done(52);
-	ck_assert_uint_eq(warnings, 2);
+	ck_assert_uint_eq(warnings, VMM_LOG_LINES + 1); /* and one that there are more */
 }
 END_TEST
 
@@ -183,7 +178,7 @@ int main(void)
 	TCase *tc = tcase_create("quote");
 
 	tcase_add_test(tc, without_service_the_guest_is_told);
-	tcase_add_test(tc, the_log_hears_of_it_once);
+	tcase_add_test(tc, good_and_bad_reports_in_turn_do_not_fill_the_log);
 	tcase_add_test(tc, a_service_may_come_back);
 	tcase_add_test(tc, one_that_hangs_up_unheard_is_unavailable);
 	tcase_add_loop_test(tc, the_time_limit_ends_a_request, 0, 4);

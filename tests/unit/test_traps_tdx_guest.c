@@ -206,7 +206,10 @@ START_TEST(trap_timer_that_is_not_there_is_polled)
 	};
 	char logged[256] = "";
 
-	t.vm->log = (struct vmm_log){keep_line, logged, VMM_LOG_DEBUG};
+	t.vm->log = (struct vmm_log){.write = keep_line,
+				     .ctx = logged,
+				     .level = VMM_LOG_DEBUG,
+				     .limits = &t.vm->log_limits};
 	t.vm->port_exits = exit_ports_create(&t.vm->log);
 	run(steps);
 	machine_must_end(&t, MINIVMM_POWEROFF);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/base/error.h"
 
+#include "vmm/base/text.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@ int(vmm_error_set)(struct vmm_error *err, int code, const char *fmt, ...)
 	err->code = code;
 	err->firmware = 0;
 	va_start(ap, fmt);
-	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	text_vprint(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
 	return code;
 }
@@ -31,7 +33,7 @@ int(vmm_error_errno)(struct vmm_error *err, int code, const char *fmt, ...)
 	err->code = code;
 	err->firmware = 0;
 	va_start(ap, fmt);
-	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	text_vprint(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
 	if (name && meaning)
 		vmm_error_hint(err, "%s (%s)", name, meaning);
@@ -44,19 +46,19 @@ void vmm_error_prefix(struct vmm_error *err, const char *fmt, ...)
 {
 	char text[VMM_ERROR_TEXT];
 	va_list ap;
-	int len;
+	size_t len;
 
 	if (!err)
 		return;
 	memcpy(text, err->text, sizeof(text));
 	va_start(ap, fmt);
-	len = vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	text_vprint(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
-	if (len < 0 || (size_t)len >= sizeof(err->text))
-		return;
 	/* what does not fit is cut; gcc's sanitizers want to see that this is on purpose */
-	if (snprintf(err->text + len, sizeof(err->text) - (size_t)len, ": %s", text) < 0)
+	len = strlen(err->text);
+	if (snprintf(err->text + len, sizeof(err->text) - len, ": %s", text) < 0)
 		err->text[len] = '\0';
+	text_make_printable(err->text); /* the cut may go through a character */
 }
 
 void vmm_error_hint(struct vmm_error *err, const char *fmt, ...)
@@ -71,6 +73,6 @@ void vmm_error_hint(struct vmm_error *err, const char *fmt, ...)
 		return;
 	memcpy(err->text + len, ": ", 3);
 	va_start(ap, fmt);
-	vsnprintf(err->text + len + 2, sizeof(err->text) - len - 2, fmt, ap);
+	text_vprint(err->text + len + 2, sizeof(err->text) - len - 2, fmt, ap);
 	va_end(ap);
 }

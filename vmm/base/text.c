@@ -121,3 +121,10 @@ void text_make_printable(char *text)
 		s += len;
 	}
 }
+
+void text_vprint(char *buf, size_t size, const char *fmt, va_list ap)
+{
+	if (vsnprintf(buf, size, fmt, ap) < 0)
+		buf[0] = '\0';
+	text_make_printable(buf);
+}

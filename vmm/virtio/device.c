@@ -13,9 +13,6 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-/* Lines in the log that one device's guest can cause. */
-#define MAX_COMPLAINTS 8
-
 static void queue_ready(struct loop_source *source, uint32_t events)
 {
 	struct virtq *q = (struct virtq *)((char *)source - offsetof(struct virtq, source));
@@ -151,13 +148,10 @@ bool virtio_may_hold(const struct virtio_device *dev)
 static void __attribute__((format(printf, 2, 0)))
 complain(struct virtio_device *dev, const char *fmt, va_list ap)
 {
-	char text[160];
+	char text[256];
 
-	if (dev->complaints++ >= MAX_COMPLAINTS)
-		return;
 	vsnprintf(text, sizeof(text), fmt, ap);
-	vmm_log(dev->host->log, VMM_LOG_WARN, "%s: %s%s", dev->name, text,
-		dev->complaints == MAX_COMPLAINTS ? " (no more of these from it)" : "");
+	vmm_log_limited(dev->host->log, &dev->complaints, VMM_LOG_WARN, "%s: %s", dev->name, text);
 }
 
 void virtio_complain(struct virtio_device *dev, const char *fmt, ...)

@@ -28,6 +28,7 @@ struct net_stream {
 	/* the rest of a frame that the socket took only a part of: out_len bytes at out[out_at]; no
 	 * other frame is sent before */
 	size_t out_at, out_len;
+	struct vmm_log_limit reconnections;
 	uint8_t out[LENGTH + NET_FRAME_MAX];
 	uint8_t in[IN_BYTES];
 };
@@ -66,8 +67,8 @@ static void disconnect(struct net_port *port, const char *why)
 	close_socket(port);
 	net->stream->in_len = net->stream->out_len = 0;
 	net_set_link(net, false);
-	vmm_log(net->virtio.host->log, VMM_LOG_WARN, "%s: the connection to %s has ended: %s",
-		net->virtio.name, net->config->socket, why);
+	virtio_complain(&net->virtio, "the connection to %s has ended: %s", net->config->socket,
+			why);
 	timer_set(&net->stream->retry, RETRY_NS);
 	/* what the driver has made available while the socket was full is lost like the rest */
 	virtq_again(&net->virtio.queue[2 * port->index + 1]);
@@ -86,8 +87,8 @@ static void try_again(struct timer *timer)
 		timer_set(timer, RETRY_NS);
 		return;
 	}
-	vmm_log(net->virtio.host->log, VMM_LOG_INFO, "%s: connected to %s again", net->virtio.name,
-		net->config->socket);
+	vmm_log_limited(net->virtio.host->log, &stream->reconnections, VMM_LOG_INFO,
+			"%s: connected to %s again", net->virtio.name, net->config->socket);
 	net_set_link(net, true);
 }
 

@@ -60,8 +60,7 @@ static void gone(struct net_port *port)
 
 	net_unwatch(port);
 	net_set_link(net, false);
-	vmm_log(net->virtio.host->log, VMM_LOG_WARN, "%s: its tap interface is gone",
-		net->virtio.name);
+	virtio_complain(&net->virtio, "its tap interface is gone");
 }
 
 static void destroy(struct net *net)

@@ -91,8 +91,8 @@ struct virtio_device {
 	/* what it always shows: a device whose interrupt others raise (vhost) sets this */
 	_Atomic uint32_t standing;
 	_Atomic uint32_t status;
-	unsigned int complaints; /* lines in the log so far */
-	pthread_mutex_t lock;	 /* of what follows, and of `config` and the queues' set-up */
+	struct vmm_log_limit complaints;
+	pthread_mutex_t lock; /* of what follows, and of `config` and the queues' set-up */
 	uint32_t generation;
 	uint32_t feature_page, driver_page; /* DeviceFeaturesSel, DriverFeaturesSel */
 	uint64_t driver_features;

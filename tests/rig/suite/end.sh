@@ -44,7 +44,7 @@ test_reboot_relaunches_on_request() {
 	# the rig's kernel has no use for the button, or it resets before the grace is over; between two
 	# VMs, SIGTERM ends minivmm as it ends any program
 	case $status in
-	0 | 143) [ ! -s "$T/stderr" ] || expect_stderr "pressing the guest's power button" ;;
+	0 | 143) [ ! -s "$T/stderr" ] || expect_stderr "pressed the guest's power button" ;;
 	1) expect_stderr "did not power off within 1 seconds" ;;
 	*) fail "exit status $status" ;;
 	esac
