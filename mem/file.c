@@ -31,11 +31,27 @@ void mem_file_close(struct mem_file *file)
 	sys_close(file->sys, &file->fd);
 }
 
+struct mem_file mem_file_part(const struct mem_file *file, uint64_t offset, uint64_t len)
+{
+	struct mem_file part = *file;
+
+	part.start += offset;
+	part.size = len;
+	return part;
+}
+
 int mem_file_read(const struct mem_file *file, uint64_t offset, void *buf, size_t len,
 		  struct vmm_error *err)
 {
 	size_t done = 0;
 
+	/* what follows a part is not the end of a file */
+	if (file->start && !range_inside(offset, len, 0, file->size))
+		return vmm_error_set(err, -ENODATA,
+				     "%s: a part of %llu bytes, and %zu at %llu are wanted",
+				     file->path, (unsigned long long)file->size, len,
+				     (unsigned long long)offset);
+	offset += file->start;
 	while (done < len) {
 		ssize_t n = file->sys->ops->pread(file->sys->ctx, file->fd, (char *)buf + done,
 						  len - done, offset + done);
@@ -64,7 +80,7 @@ static uint64_t copy_to_memfd(const struct mem_file *file, uint64_t offset,
 	uint64_t done = 0;
 
 	while (done < len) {
-		ssize_t n = sys->ops->copy(sys->ctx, file->fd, offset + done, r->fd,
+		ssize_t n = sys->ops->copy(sys->ctx, file->fd, file->start + offset + done, r->fd,
 					   gpa - r->gpa + done, len - done);
 
 		if (n <= 0)
@@ -98,7 +114,8 @@ int mem_file_load(const struct mem_file *file, uint64_t offset, const struct gue
 		return vmm_error_set(err, -EFAULT,
 				     "%s: %llu bytes at guest address %#llx are not all in RAM",
 				     file->path, (unsigned long long)len, (unsigned long long)gpa);
-	if (mem->backing == MEM_MEMFD && !mem->hugepages && file->sys->ops->copy)
+	if (mem->backing == MEM_MEMFD && !mem->hugepages &&
+	    range_inside(offset, len, 0, file->size) && file->sys->ops->copy)
 		done = copy_to_memfd(file, offset, r, gpa, len);
 	else if (mem->backing == MEM_GUEST_MEMFD)
 		make_pages(file->sys, p, len);

@@ -12,6 +12,7 @@ struct mem_file {
 	const struct sys *sys;
 	int fd;
 	uint64_t size;	  /* bytes, as it was when the file was opened */
+	uint64_t start;	  /* where it begins in the file: not 0 of a part of another */
 	const char *path; /* the caller's string, for messages */
 };
 
@@ -19,6 +20,10 @@ struct mem_file {
 int mem_file_open(struct mem_file *file, const struct sys *sys, const char *path,
 		  struct vmm_error *err);
 void mem_file_close(struct mem_file *file);
+
+/* The `len` bytes at `offset` of `file`, which have to be there, as a file: it is read through the
+ * same descriptor, which stays the file's to close. */
+struct mem_file mem_file_part(const struct mem_file *file, uint64_t offset, uint64_t len);
 
 /* Exactly `len` bytes at `offset`; -ENODATA when the file has fewer. */
 int mem_file_read(const struct mem_file *file, uint64_t offset, void *buf, size_t len,
