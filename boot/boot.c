@@ -1,56 +1,86 @@
 // SPDX-License-Identifier: MIT
 /* Direct kernel boot: everything that is loaded, in the order in which it becomes boot items.
  * Guests with firmware are boot/firmware.c's. */
-#include "boot/boot.h"
+#include "boot/direct.h"
 
 #include "boot/cmdline.h"
 #include "boot/fdt.h"
-#include "boot/firmware.h"
 #include "boot/handover.h"
-#include "boot/igvm.h"
 #include "boot/kernel.h"
 #include "boot/lowmem.h"
 #include "boot/ram.h"
-#include "mem/file.h"
+#include "boot/uki.h"
 #include "vmm/base/bytes.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+/* The end of all RAM. */
+static uint64_t top_of_ram(const struct guest_mem *mem)
+{
+	struct gpa_range ram[MEM_MAX_REGIONS];
+	size_t n = ram_ranges(mem, ram);
+
+	return n ? ram[n - 1].gpa + ram[n - 1].len : 0;
+}
+
+/* More memory is only advice where it helps. */
+static const char *initrd_advice(const struct guest_mem *mem, const struct load_plan *plan,
+				 const struct kernel *kernel, uint64_t len)
+{
+	uint64_t kernel_end = 0, end;
+
+	for (size_t i = 0; i < plan->nitems; i++)
+		if (plan->item[i].gpa + plan->item[i].len > kernel_end)
+			kernel_end = plan->item[i].gpa + plan->item[i].len;
+	if (kernel->initrd_anywhere)
+		return "give the guest more memory";
+	if (__builtin_add_overflow(kernel_end, len, &end) || end > kernel->initrd_end)
+		return "this kernel, as it is started, takes no initrd above that address, whatever "
+		       "memory the guest has";
+	return ram_advice(mem, kernel_end, len);
+}
+
 /* As high as the kernel allows, so that the kernel has the room above itself to grow. */
-static int load_initrd(const char *path, uint64_t end, struct guest_mem *mem,
-		       struct load_plan *plan, struct handover *handover, struct vmm_error *err)
+static int find_initrd(uint64_t len, const struct kernel *kernel, const struct guest_mem *mem,
+		       const struct load_plan *plan, uint64_t *gpa, struct vmm_error *err)
 {
 	uint64_t ram_end = kernel_ram_end(mem);
-	struct mem_file file;
-	uint64_t gpa;
-	int ret;
+	uint64_t end = kernel->initrd_end < ram_end ? kernel->initrd_end : ram_end;
+	int ret = load_plan_find(plan, mem, len, PAGE_SIZE, LOWMEM_END, end, gpa);
 
-	ret = mem_file_open(&file, mem->sys, path, err);
+	if (ret < 0 && kernel->initrd_anywhere)
+		ret = load_plan_find(plan, mem, len, PAGE_SIZE, LOWMEM_END, UINT64_MAX, gpa);
+	if (ret == 0)
+		return 0;
+	return vmm_error_set(err, -ENOMEM,
+			     "no room for its %" PRIu64 " bytes beside the kernel below %#" PRIx64
+			     ": %s",
+			     len, kernel->initrd_anywhere ? top_of_ram(mem) : end,
+			     initrd_advice(mem, plan, kernel, len));
+}
+
+static int load_initrd(const struct mem_file *file, const struct kernel *kernel,
+		       struct guest_mem *mem, struct load_plan *plan, struct handover *handover,
+		       struct vmm_error *err)
+{
+	uint64_t gpa;
+	int ret = find_initrd(file->size, kernel, mem, plan, &gpa, err);
+
 	if (ret < 0)
-		goto out;
-	if (end > ram_end)
-		end = ram_end;
-	if (file.size == 0)
-		ret = vmm_error_set(err, -ENODATA, "%s: the file is empty", path);
-	else if (load_plan_find(plan, mem, file.size, PAGE_SIZE, LOWMEM_END, end, &gpa) < 0)
-		ret = vmm_error_set(err, -ENOMEM,
-				    "%s: no room for its %" PRIu64 " bytes beside the kernel below "
-				    "%#" PRIx64 ": give the guest more memory",
-				    path, file.size, end);
+		vmm_error_prefix(err, "%s", file->path);
 	if (ret == 0)
-		ret = load_plan_add(plan, mem, "initrd", gpa, file.size, LOAD_DATA, err);
+		ret = load_plan_add(plan, mem, "initrd", gpa, file->size, LOAD_DATA, err);
 	if (ret == 0)
-		ret = mem_file_load(&file, 0, mem, gpa, file.size, err);
+		ret = mem_file_load(file, 0, mem, gpa, file->size, err);
 	if (ret == 0) {
 		handover->initrd = gpa;
-		handover->initrd_len = file.size;
-	}
-	mem_file_close(&file);
-out:
-	if (ret < 0)
+		handover->initrd_len = file->size;
+	} else {
 		vmm_error_prefix(err, "initrd");
+	}
 	return ret;
 }
 
@@ -116,8 +146,8 @@ static int load_device_tree(const struct boot_config *config, struct guest_mem *
 	if (ret < 0)
 		return vmm_error_set(err, -ENOMEM,
 				     "device tree: no room for its %zu bytes beside kernel and "
-				     "initrd below %#" PRIx64 ": give the guest more memory",
-				     size, ram_end);
+				     "initrd below %#" PRIx64 ": %s",
+				     size, ram_end, ram_advice(mem, ram_end, size));
 	data = mem_ptr(mem, gpa, sizeof(*data) + size);
 	ret = fdt_build(&config->platform, ram, nram, config->cmdline, handover->initrd,
 			handover->initrd_len, data->data, size, err);
@@ -180,20 +210,84 @@ static int set_entry(const struct kernel *kernel, const struct handover *handove
 	return ret < 0 ? ret : page_tables_load(cbit, mem, plan, err);
 }
 
-static int load_kernel_directly(const struct boot_config *config, struct guest_mem *mem,
-				struct load_plan *plan, struct vmm_error *err)
+/* --- opening ---------------------------------------------------------------------------------- */
+
+/* What the configuration names goes before what the image has, as with any other kernel. */
+static int open_uki(struct direct *direct, const struct boot_config *config, struct vmm_error *err)
 {
+	struct boot_image *image = &direct->image;
+	struct mem_file whole = image->file;
+	struct uki uki;
+	int ret = uki_read(&whole, &uki, err);
+
+	if (ret <= 0)
+		return ret;
+	if (!config->cmdline[0])
+		ret = uki_cmdline(&whole, &uki, LOWMEM_CMDLINE_SIZE - 1, &direct->own_cmdline, err);
+	if (ret >= 0 && !config->initrd && uki.initrd.len) {
+		direct->initrd = mem_file_part(&whole, uki.initrd.offset, uki.initrd.len);
+		direct->initrd_inside = true;
+	}
+	return ret < 0 ? ret : image_enter(image, uki.kernel.offset, uki.kernel.len, err);
+}
+
+static int open_initrd(struct mem_file *file, const struct sys *sys, const char *path,
+		       struct vmm_error *err)
+{
+	int ret = mem_file_open(file, sys, path, err);
+
+	if (ret == 0 && file->size == 0)
+		ret = vmm_error_set(err, -ENODATA, "%s: the file is empty", path);
+	if (ret < 0)
+		vmm_error_prefix(err, "initrd");
+	return ret;
+}
+
+int direct_open(struct direct *direct, const struct boot_config *config, const struct sys *sys,
+		struct vmm_error *err)
+{
+	int ret;
+
+	*direct = (struct direct){.initrd = {.sys = sys, .fd = -1}};
+	ret = image_open(&direct->image, sys, config->kernel, err);
+	if (ret == 0 && !direct->image.codec && !bzimage_is(&direct->image))
+		ret = open_uki(direct, config, err);
+	if (ret < 0)
+		vmm_error_prefix(err, "kernel");
+	if (ret == 0 && config->initrd)
+		ret = open_initrd(&direct->initrd, sys, config->initrd, err);
+	if (ret < 0)
+		direct_close(direct);
+	return ret;
+}
+
+void direct_close(struct direct *direct)
+{
+	image_close(&direct->image);
+	if (!direct->initrd_inside)
+		mem_file_close(&direct->initrd);
+	free(direct->own_cmdline);
+	direct->own_cmdline = NULL;
+}
+
+/* --- all of it -------------------------------------------------------------------------------- */
+
+static int load(struct direct *direct, const struct boot_config *config, struct guest_mem *mem,
+		struct load_plan *plan, struct vmm_error *err)
+{
+	const struct mem_file *initrd = &direct->initrd;
 	bool snp = config->guest == BOOT_SNP;
-	/* PVH has no way to hand over a device tree */
-	bool need_long_mode = config->long_mode || config->device_tree || snp;
+	/* PVH has no way to hand over a device tree, nor, for Linux, an initrd above 4 GiB */
+	bool need_long_mode = config->long_mode || config->device_tree || snp ||
+			      initrd->size > kernel_ram_end(mem) - LOWMEM_END;
 	struct handover handover = {.rsdp = 0};
 	struct kernel kernel = {.mode = ENTRY_NONE};
 	uint64_t acpi_len = 0;
 	int ret;
 
-	ret = kernel_load(config->kernel, need_long_mode, mem, plan, &kernel, err);
-	if (ret == 0 && config->initrd)
-		ret = load_initrd(config->initrd, kernel.initrd_end, mem, plan, &handover, err);
+	ret = kernel_load(&direct->image, need_long_mode, mem, plan, &kernel, err);
+	if (ret == 0 && initrd->size)
+		ret = load_initrd(initrd, &kernel, mem, plan, &handover, err);
 	if (ret == 0)
 		ret = load_cmdline(config, kernel.cmdline_max, mem, plan, &handover, err);
 	if (ret == 0)
@@ -213,31 +307,12 @@ static int load_kernel_directly(const struct boot_config *config, struct guest_m
 	return ret;
 }
 
-int boot_check(const struct boot_config *config, const struct sys *sys, struct boot_demand *demand,
-	       struct vmm_error *err)
+int direct_load(struct direct *direct, const struct boot_config *config, struct guest_mem *mem,
+		struct load_plan *plan, struct vmm_error *err)
 {
-	*demand = (struct boot_demand){.has_policy = false};
-	if (config->igvm)
-		return igvm_check(config, sys, demand, err);
-	if (config->firmware)
-		return firmware_check(config, sys, err);
-	if (config->guest == BOOT_TDX)
-		return vmm_error_set(err, -EINVAL,
-				     "a TD starts in firmware, and boot.firmware names none: an "
-				     "OVMF that was built for TDX, or td-shim");
-	return 0;
-}
+	struct boot_config own = *config;
 
-int boot_load(const struct boot_config *config, struct guest_mem *mem, struct load_plan *plan,
-	      struct vmm_error *err)
-{
-	struct boot_demand demand;
-	int ret;
-
-	if (config->igvm)
-		return igvm_load(config, mem, plan, err);
-	if (config->firmware)
-		return firmware_load(config, mem, plan, err);
-	ret = boot_check(config, mem->sys, &demand, err);
-	return ret < 0 ? ret : load_kernel_directly(config, mem, plan, err);
+	if (direct->own_cmdline)
+		own.cmdline = direct->own_cmdline;
+	return load(direct, &own, mem, plan, err);
 }

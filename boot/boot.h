@@ -60,21 +60,30 @@ struct boot_demand {
 	struct boot_id_block id;
 };
 
-/*
- * Can a guest be started like this at all? Reads the firmware's metadata, and touches no guest
- * memory: asked before there is a VM. boot_load() asks by itself, but for *demand, which is filled
- * in here.
- */
-int boot_check(const struct boot_config *config, const struct sys *sys, struct boot_demand *demand,
-	       struct vmm_error *err);
+/* What is started, opened. */
+struct boot;
+struct fw_kernel;
 
 /*
- * Loads everything named by `config` into `mem` and fills `plan` (initialised by the caller) with
- * the items, the memory map and the entry state. `mem` has all its RAM regions; one for the
- * firmware is added. Returns 0 or a
- * negative errno; on failure the contents of guest memory and plan are unspecified.
+ * Opens the files that `config` names and decides whether a guest can be started like this at all:
+ * reads headers and metadata, and touches no guest memory, so it is done before there is a VM.
+ * What they ask of the launch is in *demand. The files stay open until boot_close(), and are what
+ * boot_load() loads: nobody puts others in their places in between. The strings of `config` must
+ * outlive *boot.
  */
-int boot_load(const struct boot_config *config, struct guest_mem *mem, struct load_plan *plan,
+int boot_open(struct boot **boot, const struct boot_config *config, const struct sys *sys,
+	      struct boot_demand *demand, struct vmm_error *err);
+void boot_close(struct boot *boot); /* NULL is allowed */
+
+/*
+ * Loads all of it into `mem`, once, and fills `plan` (initialised by the caller) with the items,
+ * the memory map and the entry state. `mem` has all its RAM regions; one for the firmware is added.
+ * Returns 0 or a negative errno; on failure the contents of guest memory and plan are unspecified.
+ */
+int boot_load(struct boot *boot, struct guest_mem *mem, struct load_plan *plan,
 	      struct vmm_error *err);
+
+/* Kernel and initrd that a guest with firmware is given when it asks for them; NULL: none. */
+const struct fw_kernel *boot_fw_kernel(const struct boot *boot);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "boot/kernel.h"
 #include "boot/lowmem.h"
+#include "boot/ram.h"
 #include "vmm/base/bytes.h"
 
 #include <errno.h>
@@ -118,9 +119,9 @@ static int check_place(const struct boot_image *image, const struct guest_mem *m
 	if (!range_inside(at, h->init_size, LOWMEM_END, ram_end - LOWMEM_END))
 		return vmm_error_set(err, -ENOMEM,
 				     "%s: the kernel needs init_size %#x bytes at pref_address "
-				     "%#" PRIx64 ", and RAM there ends at %#" PRIx64
-				     ": give the guest more memory",
-				     image->path, h->init_size, at, ram_end);
+				     "%#" PRIx64 ", and RAM there ends at %#" PRIx64 ": %s",
+				     image->path, h->init_size, at, ram_end,
+				     ram_advice(mem, at, h->init_size));
 	return 0;
 }
 
@@ -162,6 +163,7 @@ int bzimage_load(struct boot_image *image, struct guest_mem *mem, struct load_pl
 	kernel->mode = ENTRY_LONG_MODE;
 	kernel->entry = at + ENTRY_64;
 	kernel->initrd_end = (uint64_t)h->initrd_addr_max + 1;
+	kernel->initrd_anywhere = h->xloadflags & XLF_CAN_BE_LOADED_ABOVE_4G;
 	kernel->cmdline_max = h->cmdline_size;
 	return ret;
 }

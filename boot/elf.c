@@ -7,6 +7,7 @@
 #include "boot/elf_note.h"
 #include "boot/kernel.h"
 #include "boot/lowmem.h"
+#include "boot/ram.h"
 #include "boot/segments.h"
 #include "vmm/base/bytes.h"
 
@@ -100,6 +101,14 @@ static int read_headers(struct elf *elf, struct vmm_error *err)
 	return ret;
 }
 
+/* A kernel is started with the first 4 GiB mapped, or without paging. */
+static const char *place_advice(const struct guest_mem *mem, const Elf64_Phdr *p)
+{
+	if (p->p_paddr >= LAYOUT_HIGH_BASE)
+		return "no kernel is loaded above 4 GiB";
+	return ram_advice(mem, p->p_paddr, p->p_memsz);
+}
+
 static int check_segment(const struct elf *elf, size_t index, struct vmm_error *err)
 {
 	const char *path = elf->image->path;
@@ -126,10 +135,10 @@ static int check_segment(const struct elf *elf, size_t index, struct vmm_error *
 	if (!range_inside(p->p_paddr, p->p_memsz, LOWMEM_END, ram_end - LOWMEM_END))
 		return vmm_error_set(err, -ENOMEM,
 				     "%s: program header %zu: p_paddr %#" PRIx64 " and p_memsz "
-				     "%#" PRIx64 " reach beyond RAM, which ends at %#" PRIx64
-				     ": give the guest more memory",
+				     "%#" PRIx64 " reach beyond RAM for kernels, which ends at "
+				     "%#" PRIx64 ": %s",
 				     path, index, (uint64_t)p->p_paddr, (uint64_t)p->p_memsz,
-				     ram_end);
+				     ram_end, place_advice(elf->mem, p));
 	return 0;
 }
 
@@ -292,6 +301,8 @@ int elf_load(struct boot_image *image, bool need_long_mode, struct guest_mem *me
 		return ret;
 
 	kernel->initrd_end = kernel_ram_end(mem);
+	/* Linux since 3.8; it takes 32 bits of the address that PVH has for it */
+	kernel->initrd_anywhere = kernel->mode == ENTRY_LONG_MODE;
 	kernel->cmdline_max = LINUX_CMDLINE_SIZE - 1;
 	/* what a bzImage's own header would say, as far as Linux looks at it past that stage */
 	kernel->header = (struct setup_header){

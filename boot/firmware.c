@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "boot/firmware.h"
 
-#include "boot/fw_kernel.h"
-#include "boot/kernel.h"
 #include "boot/ram.h"
 #include "vmm/base/bytes.h"
 
@@ -11,6 +9,17 @@
 #include <string.h>
 
 #define HUGE_PAGE MIB(2)
+
+#define RESET_VECTOR_LEN 16
+
+/* Nothing but the zeros or ones that memory and flash have by themselves? */
+static bool is_blank(const uint8_t code[RESET_VECTOR_LEN])
+{
+	for (size_t i = 1; i < RESET_VECTOR_LEN; i++)
+		if (code[i] != code[0])
+			return false;
+	return code[0] == 0 || code[0] == 0xff;
+}
 
 static int check_size(const struct mem_file *file, struct vmm_error *err)
 {
@@ -22,29 +31,36 @@ static int check_size(const struct mem_file *file, struct vmm_error *err)
 			     file->path, file->size, FIRMWARE_MAX >> 20);
 }
 
-int firmware_kernel_check(const struct boot_config *config, const struct sys *sys,
+/* The last bytes of an image, where processors start: an image of variables has none. */
+static int check_reset_vector(const struct mem_file *file, struct vmm_error *err)
+{
+	uint8_t code[RESET_VECTOR_LEN];
+	int ret = mem_file_read(file, file->size - sizeof(code), code, sizeof(code), err);
+
+	if (ret < 0 || !is_blank(code))
+		return ret;
+	return vmm_error_set(err, -EINVAL,
+			     "%s: there is no code at the reset vector, its last 16 bytes are all "
+			     "%#x: an image of variables (VARS) is none that a guest can start in, "
+			     "take the one with the code, such as Debian's OVMF.fd",
+			     file->path, code[0]);
+}
+
+int firmware_kernel_check(const struct firmware *fw, const struct boot_config *config,
 			  struct vmm_error *err)
 {
-	struct fw_kernel k;
-	int ret = fw_kernel_open(&k, sys, config->kernel, config->initrd, err);
-
-	if (ret < 0)
-		return ret;
-	if (strlen(config->cmdline) >= LINUX_CMDLINE_SIZE)
-		ret = vmm_error_set(err, -E2BIG, "command line: %zu bytes, Linux takes at most %u",
-				    strlen(config->cmdline), LINUX_CMDLINE_SIZE - 1);
-	else if (!k.startable)
-		ret = fw_kernel_refuse(&k, err);
-	fw_kernel_close(&k);
-	return ret;
+	if (!fw->kernel.startable)
+		return fw_kernel_refuse(&fw->kernel, err);
+	return fw_kernel_check_cmdline(&fw->kernel, config->cmdline, err);
 }
 
 /* Can this image start this guest? */
-static int check(struct firmware *fw, const struct boot_config *config, const struct sys *sys,
-		 struct vmm_error *err)
+static int check(struct firmware *fw, const struct boot_config *config, struct vmm_error *err)
 {
 	int ret = check_size(&fw->file, err);
 
+	if (ret == 0)
+		ret = check_reset_vector(&fw->file, err);
 	if (ret < 0)
 		return ret;
 	if (config->device_tree)
@@ -54,15 +70,15 @@ static int check(struct firmware *fw, const struct boot_config *config, const st
 				     fw->file.path);
 	switch (config->guest) {
 	case BOOT_PLAIN:
-		break;
+		return config->kernel ? firmware_kernel_check(fw, config, err) : 0;
 	case BOOT_SNP:
 		ret = ovmf_parse(&fw->file, &fw->ovmf, err);
 		return ret < 0 ? ret : firmware_snp_check(fw, config, err);
 	case BOOT_TDX:
 		ret = tdvf_parse(&fw->file, &fw->tdvf, err);
-		return ret < 0 ? ret : firmware_tdx_check(fw, config, sys, err);
+		return ret < 0 ? ret : firmware_tdx_check(fw, config, err);
 	}
-	return config->kernel ? firmware_kernel_check(config, sys, err) : 0;
+	return -EINVAL;
 }
 
 int firmware_open(struct firmware *fw, const struct boot_config *config, const struct sys *sys,
@@ -70,31 +86,26 @@ int firmware_open(struct firmware *fw, const struct boot_config *config, const s
 {
 	int ret;
 
-	*fw = (struct firmware){.ovmf = {.nsections = 0}};
+	*fw = (struct firmware){
+		.file = {.sys = sys, .fd = -1},
+		.kernel = {.kernel = {.sys = sys, .fd = -1}, .initrd = {.sys = sys, .fd = -1}},
+	};
 	ret = mem_file_open(&fw->file, sys, config->firmware, err);
-	if (ret == 0) {
-		ret = check(fw, config, sys, err);
-		if (ret < 0)
-			mem_file_close(&fw->file);
-	}
-	if (ret < 0)
+	if (ret == 0 && config->kernel)
+		ret = fw_kernel_open(&fw->kernel, sys, config->kernel, config->initrd, err);
+	if (ret == 0)
+		ret = check(fw, config, err);
+	if (ret < 0) {
 		vmm_error_prefix(err, "firmware");
+		firmware_close(fw);
+	}
 	return ret;
 }
 
 void firmware_close(struct firmware *fw)
 {
 	mem_file_close(&fw->file);
-}
-
-int firmware_check(const struct boot_config *config, const struct sys *sys, struct vmm_error *err)
-{
-	struct firmware fw;
-	int ret = firmware_open(&fw, config, sys, err);
-
-	if (ret == 0)
-		firmware_close(&fw);
-	return ret;
+	fw_kernel_close(&fw->kernel);
 }
 
 /*
@@ -142,23 +153,18 @@ static int load_items(const struct firmware *fw, const struct boot_config *confi
 	return -EINVAL;
 }
 
-int firmware_load(const struct boot_config *config, struct guest_mem *mem, struct load_plan *plan,
-		  struct vmm_error *err)
+int firmware_load(const struct firmware *fw, const struct boot_config *config,
+		  struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err)
 {
-	struct firmware fw;
 	int ret;
 
-	ret = firmware_open(&fw, config, mem->sys, err);
-	if (ret < 0)
-		return ret;
 	plan->entry = (struct load_entry){.mode = ENTRY_RESET, .rip = FIRMWARE_RESET_VECTOR};
-	ret = add_region(&fw, mem, err);
+	ret = add_region(fw, mem, err);
 	if (ret == 0)
-		ret = load_items(&fw, config, mem, plan, err);
+		ret = load_items(fw, config, mem, plan, err);
 	if (ret == 0)
 		ret = ram_map(mem, plan, err);
 	if (ret < 0)
 		vmm_error_prefix(err, "firmware %s", config->firmware);
-	firmware_close(&fw);
 	return ret;
 }

@@ -9,6 +9,7 @@
 #define BOOT_FIRMWARE_H
 
 #include "boot/boot.h"
+#include "boot/fw_kernel.h"
 #include "boot/ovmf.h"
 #include "boot/tdvf.h"
 
@@ -19,25 +20,23 @@
 
 struct firmware {
 	struct mem_file file;
-	struct ovmf ovmf; /* BOOT_SNP */
-	struct tdvf tdvf; /* BOOT_TDX */
+	struct fw_kernel kernel; /* if there is one */
+	struct ovmf ovmf;	 /* BOOT_SNP */
+	struct tdvf tdvf;	 /* BOOT_TDX */
 };
 
 /*
- * Opens config->firmware and decides whether it can start this guest: size, metadata, and whether
- * a kernel can be handed to it if there is one. Touches no guest memory, so it is also the check
- * that is made before there is a VM. firmware_close() undoes it; on failure nothing is open.
+ * Opens config->firmware, kernel and initrd, and decides whether it can start this guest: size,
+ * metadata, and whether a kernel can be handed to it if there is one. firmware_close() undoes it;
+ * on failure nothing is open.
  */
 int firmware_open(struct firmware *fw, const struct boot_config *config, const struct sys *sys,
 		  struct vmm_error *err);
 void firmware_close(struct firmware *fw);
 
-/* firmware_open() for the answer alone. */
-int firmware_check(const struct boot_config *config, const struct sys *sys, struct vmm_error *err);
-
 /* boot_load() for a guest with firmware. */
-int firmware_load(const struct boot_config *config, struct guest_mem *mem, struct load_plan *plan,
-		  struct vmm_error *err);
+int firmware_load(const struct firmware *fw, const struct boot_config *config,
+		  struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err);
 
 /* The parts that belong to one technology: the rules about the kernel, and the boot items. The
  * region of the firmware exists when the items are loaded. */
@@ -47,12 +46,12 @@ int firmware_snp_load(const struct firmware *fw, const struct boot_config *confi
 		      struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err);
 
 int firmware_tdx_check(const struct firmware *fw, const struct boot_config *config,
-		       const struct sys *sys, struct vmm_error *err);
+		       struct vmm_error *err);
 int firmware_tdx_load(const struct firmware *fw, const struct boot_config *config,
 		      struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err);
 
-/* Are kernel and initrd there, and can an OVMF start them? */
-int firmware_kernel_check(const struct boot_config *config, const struct sys *sys,
+/* Can an OVMF start the kernel? */
+int firmware_kernel_check(const struct firmware *fw, const struct boot_config *config,
 			  struct vmm_error *err);
 
 /* The image as one item, at its place. */

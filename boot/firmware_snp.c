@@ -5,6 +5,7 @@
  */
 #include "boot/firmware.h"
 #include "boot/kernel_hashes.h"
+#include "boot/ram.h"
 #include "vmm/base/bytes.h"
 
 #include <errno.h>
@@ -40,7 +41,7 @@ int firmware_snp_check(const struct firmware *fw, const struct boot_config *conf
 				     "or not in the section for it at %#x+%#x",
 				     fw->file.path, ovmf->hash_gpa, ovmf->hash_len, section->gpa,
 				     section->len);
-	return 0;
+	return fw_kernel_check_cmdline(&fw->kernel, config->cmdline, err);
 }
 
 static enum load_kind section_kind(const struct ovmf_section *section, bool kernel)
@@ -66,7 +67,7 @@ static int add_section(const struct ovmf_section *section, bool kernel, struct g
 				section->len, section_kind(section, kernel), err);
 
 	if (ret == -EFAULT)
-		vmm_error_hint(err, "give the guest more memory");
+		vmm_error_hint(err, "%s", ram_advice(mem, section->gpa, section->len));
 	return ret;
 }
 
@@ -83,8 +84,9 @@ int firmware_snp_load(const struct firmware *fw, const struct boot_config *confi
 		ret = add_section(&fw->ovmf.section[i], config->kernel, mem, plan, err);
 	if (ret < 0 || !config->kernel)
 		return ret;
-	ret = kernel_hashes_build(mem->sys, config->kernel, config->initrd, config->cmdline, table,
-				  err);
+	ret = kernel_hashes_build(&fw->kernel.kernel,
+				  fw->kernel.have_initrd ? &fw->kernel.initrd : NULL,
+				  config->cmdline, table, err);
 	if (ret < 0)
 		return ret;
 	/* with zeros around the table */

@@ -7,7 +7,6 @@
  * No address of these depends on how much RAM there is, so neither does the MRTD.
  */
 #include "boot/firmware.h"
-#include "boot/kernel.h"
 #include "boot/ram.h"
 #include "boot/td_hob.h"
 #include "vmm/base/bytes.h"
@@ -33,36 +32,27 @@ static const struct tdvf_section *param_section(const struct tdvf *tdvf)
 }
 
 /* td-shim unpacks nothing: the file has to be a bzImage as it is. */
-static int check_kernel(const char *path, const struct sys *sys, uint64_t room,
-			struct vmm_error *err)
+static int check_kernel(const struct fw_kernel *k, uint64_t room, struct vmm_error *err)
 {
-	uint8_t header[0x206];
-	struct mem_file file;
-	int ret = mem_file_open(&file, sys, path, err);
-
-	if (ret == 0 && file.size > room)
-		ret = vmm_error_set(err, -E2BIG,
-				    "%s: %" PRIu64 " bytes, the firmware has room for %" PRIu64,
-				    path, file.size, room);
-	if (ret == 0 && file.size < sizeof(header))
-		ret = vmm_error_set(err, -ENOEXEC, "%s: too short for a kernel", path);
-	if (ret == 0)
-		ret = mem_file_read(&file, 0, header, sizeof(header), err);
-	if (ret == 0 && get_le32(header + 0x202) != LINUX_HEADER_MAGIC)
-		ret = vmm_error_set(err, -ENOEXEC,
-				    "%s: not a bzImage, which is all that this firmware starts",
-				    path);
-	mem_file_close(&file);
-	if (ret < 0)
-		vmm_error_prefix(err, "kernel");
-	return ret;
+	if (k->kernel.size > room)
+		return vmm_error_set(err, -E2BIG,
+				     "kernel: %s: %" PRIu64 " bytes, the firmware has room for "
+				     "%" PRIu64,
+				     k->kernel.path, k->kernel.size, room);
+	if (k->setup_len == 0)
+		return vmm_error_set(err, -ENOEXEC,
+				     "kernel: %s: not a bzImage, which is all that this firmware "
+				     "starts",
+				     k->kernel.path);
+	return 0;
 }
 
 int firmware_tdx_check(const struct firmware *fw, const struct boot_config *config,
-		       const struct sys *sys, struct vmm_error *err)
+		       struct vmm_error *err)
 {
 	const struct tdvf_section *payload = payload_section(&fw->tdvf);
 	const struct tdvf_section *param = param_section(&fw->tdvf);
+	int ret;
 
 	if (!config->kernel) {
 		if (!payload)
@@ -78,7 +68,7 @@ int firmware_tdx_check(const struct firmware *fw, const struct boot_config *conf
 				     "kernel",
 				     fw->file.path);
 	if (!payload) /* an OVMF: it takes kernel and initrd from fw_cfg, and measures them */
-		return firmware_kernel_check(config, sys, err);
+		return firmware_kernel_check(fw, config, err);
 	if (config->initrd)
 		return vmm_error_set(err, -ENOTSUP,
 				     "%s: this firmware has no place for an initrd: link it into "
@@ -90,7 +80,8 @@ int firmware_tdx_check(const struct firmware *fw, const struct boot_config *conf
 				     "%" PRIu64,
 				     fw->file.path, strlen(config->cmdline),
 				     param ? param->len - 1 : 0);
-	return check_kernel(config->kernel, sys, payload->len, err);
+	ret = check_kernel(&fw->kernel, payload->len, err);
+	return ret < 0 ? ret : fw_kernel_check_cmdline(&fw->kernel, config->cmdline, err);
 }
 
 /* --- the items -------------------------------------------------------------------------------- */
@@ -123,18 +114,10 @@ static int write_hob(const struct firmware *fw, const struct boot_config *config
 	return ret < 0 ? ret : 0;
 }
 
-static int write_kernel(const char *path, struct target *target, struct vmm_error *err)
+static int write_kernel(const struct mem_file *kernel, struct target *target, struct vmm_error *err)
 {
-	struct mem_file file;
-	int ret = mem_file_open(&file, target->mem->sys, path, err);
-
-	if (ret < 0)
-		return ret;
-	/* its size was checked, but it may have grown since */
-	target->used = file.size < target->section->len ? file.size : target->section->len;
-	ret = mem_file_load(&file, 0, target->mem, target->section->gpa, target->used, err);
-	mem_file_close(&file);
-	return ret;
+	target->used = kernel->size;
+	return mem_file_load(kernel, 0, target->mem, target->section->gpa, kernel->size, err);
 }
 
 static int write_cmdline(const char *cmdline, struct target *target)
@@ -151,7 +134,7 @@ static int write_contents(const struct firmware *fw, const struct boot_config *c
 	if (s->type == TDVF_TD_HOB)
 		return write_hob(fw, config, target, err);
 	if (s == payload_section(&fw->tdvf))
-		return write_kernel(config->kernel, target, err);
+		return write_kernel(&fw->kernel.kernel, target, err);
 	if (s == param_section(&fw->tdvf) && config->kernel)
 		return write_cmdline(config->cmdline, target);
 	target->used = s->raw;
@@ -189,8 +172,9 @@ static int check_memory(const struct tdvf *tdvf, const struct guest_mem *mem, st
 		if (s->len > 0 && !mem_find(mem, s->gpa, s->len))
 			return vmm_error_set(err, -EFAULT,
 					     "section %s at %#" PRIx64 "+%#" PRIx64 " is not all "
-					     "in guest memory: give the guest more memory",
-					     tdvf_type_name(s->type), s->gpa, s->len);
+					     "in guest memory: %s",
+					     tdvf_type_name(s->type), s->gpa, s->len,
+					     ram_advice(mem, s->gpa, s->len));
 	}
 	return 0;
 }

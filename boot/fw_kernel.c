@@ -2,6 +2,7 @@
 #include "boot/fw_kernel.h"
 
 #include "boot/kernel.h"
+#include "boot/uki.h"
 #include "vmm/base/bytes.h"
 
 #include <errno.h>
@@ -11,7 +12,9 @@
 /* In the file (boot.rst, "The Real-Mode Kernel Header"). */
 #define SETUP_SECTS 0x1f1 /* u8 */
 #define MAGIC	    0x202
-#define HEAD_LEN    0x206
+#define VERSION	    0x206 /* u16 */
+#define CMDLINE_MAX 0x238 /* u32, from version 2.06 on */
+#define HEAD_LEN    0x23c
 #define SECTOR	    512u
 
 static int open_file(struct mem_file *file, const struct sys *sys, const char *path,
@@ -30,19 +33,52 @@ static int open_file(struct mem_file *file, const struct sys *sys, const char *p
 	return ret;
 }
 
+/* The most that the kernel with these first bytes takes; without a header, what Linux takes. */
+static uint64_t cmdline_max(const uint8_t head[HEAD_LEN])
+{
+	if (get_le32(head + MAGIC) != LINUX_HEADER_MAGIC)
+		return LINUX_CMDLINE_SIZE - 1;
+	return get_le16(head + VERSION) < 0x206 ? 255 : get_le32(head + CMDLINE_MAX);
+}
+
+static int read_start(const struct mem_file *file, uint8_t head[HEAD_LEN], struct vmm_error *err)
+{
+	memset(head, 0, HEAD_LEN);
+	return mem_file_read(file, 0, head, file->size < HEAD_LEN ? (size_t)file->size : HEAD_LEN,
+			     err);
+}
+
+/* An EFI program: if there is a kernel inside it, that takes the command line in the end. */
+static int read_inner(struct fw_kernel *k, struct vmm_error *err)
+{
+	uint8_t head[HEAD_LEN];
+	struct mem_file kernel;
+	struct uki uki;
+	int ret;
+
+	/* what is not right there is for the firmware to find out */
+	if (uki_read(&k->kernel, &uki, NULL) <= 0)
+		return 0;
+	kernel = mem_file_part(&k->kernel, uki.kernel.offset, uki.kernel.len);
+	ret = read_start(&kernel, head, err);
+	if (ret == 0)
+		k->cmdline_max = cmdline_max(head);
+	return ret;
+}
+
 /* The setup part is one boot sector and as many more as it says; 0 means 4. */
 static int read_head(struct fw_kernel *k, struct vmm_error *err)
 {
-	uint8_t head[HEAD_LEN] = {0};
-	size_t len = k->kernel.size < HEAD_LEN ? (size_t)k->kernel.size : HEAD_LEN;
-	int ret = mem_file_read(&k->kernel, 0, head, len, err);
+	uint8_t head[HEAD_LEN];
+	int ret = read_start(&k->kernel, head, err);
 	uint32_t setup_len;
 
 	if (ret < 0)
 		return ret;
 	k->startable = memcmp(head, "MZ", 2) == 0;
+	k->cmdline_max = cmdline_max(head);
 	if (get_le32(head + MAGIC) != LINUX_HEADER_MAGIC)
-		return 0;
+		return k->startable ? read_inner(k, err) : 0;
 	setup_len = (1u + (head[SETUP_SECTS] ? head[SETUP_SECTS] : 4)) * SECTOR;
 	if (setup_len < k->kernel.size) {
 		k->setup_len = setup_len;
@@ -76,6 +112,17 @@ void fw_kernel_close(struct fw_kernel *k)
 {
 	mem_file_close(&k->kernel);
 	mem_file_close(&k->initrd);
+}
+
+int fw_kernel_check_cmdline(const struct fw_kernel *k, const char *cmdline, struct vmm_error *err)
+{
+	size_t len = strlen(cmdline);
+
+	if (len <= k->cmdline_max)
+		return 0;
+	return vmm_error_set(err, -E2BIG,
+			     "command line: %zu bytes, this kernel takes at most %" PRIu64, len,
+			     k->cmdline_max);
 }
 
 int fw_kernel_refuse(const struct fw_kernel *k, struct vmm_error *err)

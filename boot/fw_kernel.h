@@ -16,8 +16,9 @@ struct fw_kernel {
 	struct mem_file kernel;
 	struct mem_file initrd;
 	bool have_initrd;
-	bool startable;	    /* a bzImage or an EFI program, which is all that OVMF starts */
-	uint32_t setup_len; /* bytes of the kernel's file; 0: it has no setup part */
+	bool startable;	      /* a bzImage or an EFI program, which is all that OVMF starts */
+	uint32_t setup_len;   /* bytes of the kernel's file; 0: it has no setup part */
+	uint64_t cmdline_max; /* bytes that the kernel takes, without the final zero byte */
 };
 
 /* `initrd` may be NULL. Files of 4 GiB and more are refused, and those that cannot be read. On
@@ -25,6 +26,9 @@ struct fw_kernel {
 int fw_kernel_open(struct fw_kernel *k, const struct sys *sys, const char *kernel,
 		   const char *initrd, struct vmm_error *err);
 void fw_kernel_close(struct fw_kernel *k);
+
+/* Is the command line short enough for the kernel? Firmware hands on any. */
+int fw_kernel_check_cmdline(const struct fw_kernel *k, const char *cmdline, struct vmm_error *err);
 
 /* Says what is wrong with a kernel that is not startable. */
 int fw_kernel_refuse(const struct fw_kernel *k, struct vmm_error *err);

@@ -11,7 +11,7 @@
 struct handover {
 	uint64_t cmdline;    /* gpa, zero-terminated */
 	uint64_t initrd;     /* gpa; nothing counts if initrd_len is 0 */
-	uint64_t initrd_len; /* bytes, below 4 GiB */
+	uint64_t initrd_len; /* bytes */
 	uint64_t rsdp;	     /* gpa of the ACPI RSDP */
 	uint64_t setup_data; /* gpa of a struct setup_data, 0: none; not possible with PVH */
 };

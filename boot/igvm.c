@@ -123,7 +123,7 @@ static int read_headers(struct igvm *igvm, struct vmm_error *err)
 }
 
 int igvm_open(struct igvm *igvm, const struct boot_config *config, const struct sys *sys,
-	      struct vmm_error *err)
+	      struct boot_demand *demand, struct vmm_error *err)
 {
 	int ret;
 
@@ -133,11 +133,15 @@ int igvm_open(struct igvm *igvm, const struct boot_config *config, const struct 
 		ret = read_headers(igvm, err);
 		if (ret == 0)
 			ret = igvm_check_headers(igvm, err);
+		if (ret == 0)
+			ret = igvm_demand(igvm, demand, err);
 		if (ret < 0)
 			vmm_error_prefix(err, "%s", config->igvm);
 	}
-	if (ret < 0)
+	if (ret < 0) {
+		vmm_error_prefix(err, "igvm");
 		igvm_close(igvm);
+	}
 	return ret;
 }
 

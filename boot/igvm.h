@@ -36,12 +36,12 @@ struct igvm_header {
 };
 
 /*
- * Opens config->igvm, checks the structure of all headers and finds the guest's platform.
- * igvm_close() undoes it; on failure nothing is open. -EINVAL for a damaged file, -ENOTSUP for one
- * that needs what there is not: named in the sentence.
+ * Opens config->igvm, checks the structure of all headers, finds the guest's platform, and fills
+ * *demand, which is all zero before. igvm_close() undoes it; on failure nothing is open. -EINVAL
+ * for a damaged file, -ENOTSUP for one that needs what there is not: named in the sentence.
  */
 int igvm_open(struct igvm *igvm, const struct boot_config *config, const struct sys *sys,
-	      struct vmm_error *err);
+	      struct boot_demand *demand, struct vmm_error *err);
 void igvm_close(struct igvm *igvm);
 
 /* Checks the structure of the headers and finds the platform; igvm_open() does it. */
@@ -54,11 +54,12 @@ bool igvm_next(const struct igvm *igvm, uint32_t *at, struct igvm_header *header
 int igvm_refuse(const struct igvm_header *header, int code, struct vmm_error *err, const char *fmt,
 		...) __attribute__((format(printf, 4, 5)));
 
-/* boot_check() and boot_load() for a guest in an IGVM file. */
-int igvm_check(const struct boot_config *config, const struct sys *sys, struct boot_demand *demand,
-	       struct vmm_error *err);
-int igvm_load(const struct boot_config *config, struct guest_mem *mem, struct load_plan *plan,
-	      struct vmm_error *err);
+/* What the file asks of the launch; igvm_open() does it. */
+int igvm_demand(const struct igvm *igvm, struct boot_demand *demand, struct vmm_error *err);
+
+/* boot_load() for a guest in an IGVM file. */
+int igvm_load(const struct igvm *igvm, const struct boot_config *config, struct guest_mem *mem,
+	      struct load_plan *plan, struct vmm_error *err);
 
 /* --- igvm_vp.c: registers --------------------------------------------------------------------- */
 

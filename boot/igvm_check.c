@@ -107,22 +107,13 @@ static int take(const struct igvm *igvm, const struct igvm_header *header,
 	}
 }
 
-int igvm_check(const struct boot_config *config, const struct sys *sys, struct boot_demand *demand,
-	       struct vmm_error *err)
+int igvm_demand(const struct igvm *igvm, struct boot_demand *demand, struct vmm_error *err)
 {
 	struct igvm_header header;
-	struct igvm igvm;
 	uint32_t at = 0;
-	int ret = igvm_open(&igvm, config, sys, err);
+	int ret = 0;
 
-	if (ret == 0) {
-		while (ret == 0 && igvm_next(&igvm, &at, &header))
-			ret = take(&igvm, &header, demand, err);
-		if (ret < 0)
-			vmm_error_prefix(err, "%s", config->igvm);
-	}
-	igvm_close(&igvm);
-	if (ret < 0)
-		vmm_error_prefix(err, "igvm");
+	while (ret == 0 && igvm_next(igvm, &at, &header))
+		ret = take(igvm, &header, demand, err);
 	return ret;
 }

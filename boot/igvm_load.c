@@ -65,7 +65,7 @@ static int flush(struct loader *l, struct vmm_error *err)
 	/* before anything is written there */
 	ret = load_plan_add(l->plan, l->mem, run.name, run.gpa, run.len, run.kind, err);
 	if (ret == -EFAULT)
-		vmm_error_hint(err, "give the guest more memory");
+		vmm_error_hint(err, "%s", ram_advice(l->mem, run.gpa, run.len));
 	if (ret < 0)
 		return ret;
 	l->plan->item[l->plan->nitems - 1].used = run.used;
@@ -166,9 +166,11 @@ static int page_data(struct loader *l, const struct igvm_header *header, struct 
 		return igvm_refuse(header, -EINVAL, err, "a reserved field is not zero");
 	if (!is_aligned(page.gpa, page.len) || !mem_find(l->mem, page.gpa, page.len))
 		return igvm_refuse(header, -EFAULT, err,
-				   "%#" PRIx64 "+%#" PRIx64 " is no page of guest memory: give the "
-				   "guest more",
-				   page.gpa, page.len);
+				   "%#" PRIx64 "+%#" PRIx64 " is no page of guest memory: %s",
+				   page.gpa, page.len,
+				   is_aligned(page.gpa, page.len)
+					   ? ram_advice(l->mem, page.gpa, page.len)
+					   : "it is not aligned");
 	if (offset && !range_inside(offset, page.len, 0, l->igvm->file.size))
 		return igvm_refuse(header, -EINVAL, err,
 				   "%#" PRIx64 " bytes at file offset %#x, of %#" PRIx64, page.len,
@@ -200,8 +202,8 @@ static int required_memory(struct loader *l, const struct igvm_header *header,
 				   gpa, len);
 	if (len > 0 && !mem_find(l->mem, gpa, len))
 		return igvm_refuse(header, -EFAULT, err,
-				   "%#" PRIx64 "+%#x is not all guest memory: give the guest more",
-				   gpa, len);
+				   "%#" PRIx64 "+%#x is not all guest memory: %s", gpa, len,
+				   ram_advice(l->mem, gpa, len));
 	return 0;
 }
 
@@ -303,6 +305,20 @@ static int add_firmware_region(const struct igvm *igvm, struct guest_mem *mem,
 	return mem_add_region(mem, "firmware", start, LAYOUT_HIGH_BASE - start, err);
 }
 
+/* A guest that would find nothing where it starts runs for ever, and says nothing. */
+static int check_start(const struct load_plan *plan, struct vmm_error *err)
+{
+	if (plan->entry.mode != ENTRY_RESET)
+		return 0;
+	for (size_t i = 0; i < plan->nitems; i++)
+		if (range_inside(FIRMWARE_RESET_VECTOR, 16, plan->item[i].gpa, plan->item[i].len))
+			return 0;
+	return vmm_error_set(err, -EINVAL,
+			     "it has no registers for vCPU 0 of this platform, and no page at the "
+			     "reset vector, %#llx, where the guest starts then",
+			     FIRMWARE_RESET_VECTOR);
+}
+
 static int load(struct loader *l, struct vmm_error *err)
 {
 	struct igvm_header header;
@@ -317,29 +333,24 @@ static int load(struct loader *l, struct vmm_error *err)
 		ret = flush(l, err);
 	if (ret == 0 && l->plan->nitems == 0)
 		ret = vmm_error_set(err, -EINVAL, "it has no pages for this platform");
+	if (ret == 0)
+		ret = check_start(l->plan, err);
 	return ret < 0 ? ret : ram_map(l->mem, l->plan, err);
 }
 
-int igvm_load(const struct boot_config *config, struct guest_mem *mem, struct load_plan *plan,
-	      struct vmm_error *err)
+int igvm_load(const struct igvm *igvm, const struct boot_config *config, struct guest_mem *mem,
+	      struct load_plan *plan, struct vmm_error *err)
 {
-	struct igvm igvm;
 	struct loader *l = calloc(1, sizeof(*l));
 	int ret;
 
 	if (!l)
 		return vmm_error_errno(err, -ENOMEM, "unable to load the IGVM file");
-	ret = igvm_open(&igvm, config, mem->sys, err);
-	if (ret == 0) {
-		*l = (struct loader){.igvm = &igvm, .config = config, .mem = mem, .plan = plan};
-		ret = load(l, err);
-		if (ret < 0)
-			vmm_error_prefix(err, "%s", config->igvm);
-	}
+	*l = (struct loader){.igvm = igvm, .config = config, .mem = mem, .plan = plan};
+	ret = load(l, err);
 	if (ret < 0)
-		vmm_error_prefix(err, "igvm");
+		vmm_error_prefix(err, "igvm: %s", config->igvm);
 	igvm_areas_free(&l->areas);
-	igvm_close(&igvm);
 	free(l);
 	return ret;
 }

@@ -17,6 +17,20 @@ static int open_compressed(struct boot_image *image, struct vmm_error *err)
 	return ret;
 }
 
+static int read_head(struct boot_image *image, struct vmm_error *err)
+{
+	int ret;
+
+	image->head_len = image->file.size < IMAGE_HEAD ? (size_t)image->file.size : IMAGE_HEAD;
+	if (image->head_len == 0)
+		return vmm_error_set(err, -ENODATA, "%s: the file is empty", image->path);
+	ret = mem_file_read(&image->file, 0, image->head, image->head_len, err);
+	if (ret < 0)
+		return ret;
+	image->codec = codec_find(image->head, image->head_len);
+	return image->codec ? open_compressed(image, err) : 0;
+}
+
 int image_open(struct boot_image *image, const struct sys *sys, const char *path,
 	       struct vmm_error *err)
 {
@@ -27,19 +41,16 @@ int image_open(struct boot_image *image, const struct sys *sys, const char *path
 	ret = mem_file_open(&image->file, sys, path, err);
 	if (ret < 0)
 		return ret;
-	image->head_len = image->file.size < IMAGE_HEAD ? (size_t)image->file.size : IMAGE_HEAD;
-	if (image->head_len == 0)
-		ret = vmm_error_set(err, -ENODATA, "%s: the file is empty", path);
-	else
-		ret = mem_file_read(&image->file, 0, image->head, image->head_len, err);
-	if (ret == 0) {
-		image->codec = codec_find(image->head, image->head_len);
-		if (image->codec)
-			ret = open_compressed(image, err);
-	}
+	ret = read_head(image, err);
 	if (ret < 0)
 		image_close(image);
 	return ret;
+}
+
+int image_enter(struct boot_image *image, uint64_t offset, uint64_t len, struct vmm_error *err)
+{
+	image->file = mem_file_part(&image->file, offset, len);
+	return read_head(image, err);
 }
 
 void image_close(struct boot_image *image)

@@ -23,6 +23,10 @@ struct boot_image {
 /* `path` must outlive the image. An empty file is refused. On failure nothing stays open. */
 int image_open(struct boot_image *image, const struct sys *sys, const char *path,
 	       struct vmm_error *err);
+
+/* From now on the image is this part of the file, whose bytes have to be there. The image was not
+ * compressed; the part may be. On failure it is to be closed. */
+int image_enter(struct boot_image *image, uint64_t offset, uint64_t len, struct vmm_error *err);
 void image_close(struct boot_image *image);
 
 /* Exactly `len` bytes at `offset`. -ENODATA if the contents end before, -ESPIPE if they are

@@ -14,7 +14,7 @@ static const struct {
 	const char *magic;
 	const char *what;
 } known[] = {
-	{4, "zimg", "an EFI zboot image, whose kernel only EFI firmware can start"},
+	{4, "zimg", "an EFI zboot image, whose kernel only EFI firmware can start (boot.firmware)"},
 	{0x38, "ARM\x64", "a Linux Image for arm64"},
 	{0x38, "RSC\x05", "a Linux Image for RISC-V"},
 	{0x24, "\x18\x28\x6f\x01", "a Linux zImage for 32-bit Arm"},
@@ -27,7 +27,9 @@ static const struct {
 	{0, "070702", "a cpio archive: is this the initrd?"},
 	{0, "QFI\xfb", "a qcow2 disk image"},
 	{0, "!<arch>", "an ar archive or a Debian package: take the kernel out of it"},
-	{0, "MZ", "an EFI program without a Linux kernel's header"},
+	{0, "MZ",
+	 "an EFI program without a Linux kernel in it: what starts EFI programs is firmware "
+	 "(boot.firmware)"},
 };
 
 static const char *recognise(const struct boot_image *image)
@@ -74,24 +76,19 @@ uint64_t kernel_ram_end(const struct guest_mem *mem)
 	return low ? low->gpa + low->len : LOWMEM_END;
 }
 
-int kernel_load(const char *path, bool need_long_mode, struct guest_mem *mem,
+int kernel_load(struct boot_image *image, bool need_long_mode, struct guest_mem *mem,
 		struct load_plan *plan, struct kernel *kernel, struct vmm_error *err)
 {
-	struct boot_image image;
 	int ret;
 
-	ret = image_open(&image, mem->sys, path, err);
-	if (ret == 0) {
-		if (bzimage_is(&image))
-			ret = bzimage_load(&image, mem, plan, kernel, err);
-		else if (elf_is(&image))
-			ret = elf_load(&image, need_long_mode, mem, plan, kernel, err);
-		else
-			ret = refuse(&image, err);
-		if (ret == 0)
-			ret = image_finish(&image, err);
-		image_close(&image);
-	}
+	if (bzimage_is(image))
+		ret = bzimage_load(image, mem, plan, kernel, err);
+	else if (elf_is(image))
+		ret = elf_load(image, need_long_mode, mem, plan, kernel, err);
+	else
+		ret = refuse(image, err);
+	if (ret == 0)
+		ret = image_finish(image, err);
 	if (ret < 0)
 		vmm_error_prefix(err, "kernel");
 	return ret;

@@ -23,16 +23,17 @@
 struct kernel {
 	enum load_entry_mode mode; /* ENTRY_LONG_MODE or ENTRY_PVH */
 	uint64_t entry;
-	uint64_t initrd_end;	    /* the initrd has to end at or below this address */
+	uint64_t initrd_end;	    /* the initrd has to end at or below this address … */
+	bool initrd_anywhere;	    /* … or may be above it, if there is no room */
 	uint64_t cmdline_max;	    /* bytes, without the final zero byte */
 	struct setup_header header; /* to be handed back to it; ENTRY_LONG_MODE only */
 };
 
 /*
- * Opens `path`, finds out what it is, and loads it. `need_long_mode`: only the 64-bit entry will
- * do. What is no kernel for this machine is refused by what it is.
+ * Finds out what the file is, and loads it. `need_long_mode`: only the 64-bit entry will do. What
+ * is no kernel for this machine is refused by what it is.
  */
-int kernel_load(const char *path, bool need_long_mode, struct guest_mem *mem,
+int kernel_load(struct boot_image *image, bool need_long_mode, struct guest_mem *mem,
 		struct load_plan *plan, struct kernel *kernel, struct vmm_error *err);
 
 /* Linux x86 boot protocol, 64-bit entry (Documentation/arch/x86/boot.rst). */

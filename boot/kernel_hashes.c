@@ -33,28 +33,23 @@ static uint8_t *put_head(uint8_t *at, const struct guid *guid, uint16_t len)
 	return at + HEAD;
 }
 
-static int hash_file(const struct sys *sys, const char *path, struct sha256_ctx *sha,
-		     struct vmm_error *err)
+static int hash_file(const struct mem_file *file, struct sha256_ctx *sha, struct vmm_error *err)
 {
 	uint8_t buf[16384];
-	struct mem_file file;
-	int ret = mem_file_open(&file, sys, path, err);
+	int ret = 0;
 
-	if (ret < 0)
-		return ret;
-	for (uint64_t at = 0; ret == 0 && at < file.size; at += sizeof(buf)) {
-		size_t len = file.size - at < sizeof(buf) ? file.size - at : sizeof(buf);
+	for (uint64_t at = 0; ret == 0 && at < file->size; at += sizeof(buf)) {
+		size_t len = file->size - at < sizeof(buf) ? file->size - at : sizeof(buf);
 
-		ret = mem_file_read(&file, at, buf, len, err);
+		ret = mem_file_read(file, at, buf, len, err);
 		if (ret == 0)
 			sha256_update(sha, len, buf);
 	}
-	mem_file_close(&file);
 	return ret;
 }
 
 /* Adds the entry of a file, which may be none; *at goes on behind it. */
-static int add_file(uint8_t **at, const struct guid *guid, const struct sys *sys, const char *path,
+static int add_file(uint8_t **at, const struct guid *guid, const struct mem_file *file,
 		    struct vmm_error *err)
 {
 	uint8_t *digest = put_head(*at, guid, ENTRY_LEN);
@@ -62,14 +57,14 @@ static int add_file(uint8_t **at, const struct guid *guid, const struct sys *sys
 	int ret = 0;
 
 	sha256_init(&sha);
-	if (path)
-		ret = hash_file(sys, path, &sha, err);
+	if (file)
+		ret = hash_file(file, &sha, err);
 	sha256_digest(&sha, SHA256_DIGEST_SIZE, digest);
 	*at += ENTRY_LEN;
 	return ret;
 }
 
-int kernel_hashes_build(const struct sys *sys, const char *kernel, const char *initrd,
+int kernel_hashes_build(const struct mem_file *kernel, const struct mem_file *initrd,
 			const char *cmdline, uint8_t table[KERNEL_HASHES_SIZE],
 			struct vmm_error *err)
 {
@@ -83,12 +78,12 @@ int kernel_hashes_build(const struct sys *sys, const char *kernel, const char *i
 	sha256_update(&sha, strlen(cmdline) + 1, (const uint8_t *)cmdline);
 	sha256_digest(&sha, SHA256_DIGEST_SIZE, put_head(at, &cmdline_guid, ENTRY_LEN));
 	at += ENTRY_LEN;
-	ret = add_file(&at, &initrd_guid, sys, initrd, err);
+	ret = add_file(&at, &initrd_guid, initrd, err);
 	if (ret < 0) {
 		vmm_error_prefix(err, "initrd");
 		return ret;
 	}
-	ret = add_file(&at, &kernel_guid, sys, kernel, err);
+	ret = add_file(&at, &kernel_guid, kernel, err);
 	if (ret < 0)
 		vmm_error_prefix(err, "kernel");
 	return ret;

@@ -17,7 +17,7 @@
  * SHA-256 of the files' bytes as they are and of the command line with its final zero byte.
  * `initrd` may be NULL, which has the hash of an empty file. Errors are those of reading the files.
  */
-int kernel_hashes_build(const struct sys *sys, const char *kernel, const char *initrd,
+int kernel_hashes_build(const struct mem_file *kernel, const struct mem_file *initrd,
 			const char *cmdline, uint8_t table[KERNEL_HASHES_SIZE],
 			struct vmm_error *err);
 

@@ -48,6 +48,8 @@ int params_load(const struct handover *handover, const struct kernel *kernel, st
 	h->cmd_line_ptr = (uint32_t)handover->cmdline;
 	h->ramdisk_image = (uint32_t)handover->initrd;
 	h->ramdisk_size = (uint32_t)handover->initrd_len;
+	params->ext_ramdisk_image = (uint32_t)(handover->initrd >> 32);
+	params->ext_ramdisk_size = (uint32_t)(handover->initrd_len >> 32);
 	h->setup_data = handover->setup_data;
 	fill_e820(params, plan);
 	mem_note_written(mem, LOWMEM_PARAMS, sizeof(*params));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "boot/ram.h"
 
+#include "vmm/base/bytes.h"
+
 size_t ram_ranges(const struct guest_mem *mem, struct gpa_range ram[MEM_MAX_REGIONS])
 {
 	size_t n = 0;
@@ -32,4 +34,17 @@ int ram_map(const struct guest_mem *mem, struct load_plan *plan, struct vmm_erro
 			ret = load_plan_map(plan, ram[i].gpa, ram[i].len, GPA_RAM, err);
 	}
 	return ret;
+}
+
+const char *ram_advice(const struct guest_mem *mem, uint64_t gpa, uint64_t len)
+{
+	bool split = mem_find(mem, LAYOUT_HIGH_BASE, 1) != NULL;
+	uint64_t low_end = split ? LAYOUT_LOW_SPLIT : LAYOUT_LOW_MAX - PAGE_SIZE;
+
+	if (range_inside(gpa, len, 0, low_end) ||
+	    range_inside(gpa, len, LAYOUT_HIGH_BASE, (1ULL << 51) - LAYOUT_HIGH_BASE))
+		return "give the guest more memory";
+	if (range_inside(gpa, len, 0, LAYOUT_LOW_MAX - PAGE_SIZE))
+		return "only guests with less than 2816 MiB of memory have RAM there";
+	return "no guest has RAM there, whatever its memory";
 }

@@ -11,4 +11,10 @@ size_t ram_ranges(const struct guest_mem *mem, struct gpa_range ram[MEM_MAX_REGI
 /* Tells the guest of these in the plan's map, and of pages that nothing may be put into. */
 int ram_map(const struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err);
 
+/*
+ * What helps when something has to be at [gpa, gpa + len) and no RAM is there: more memory, or
+ * less, or none. For the end of a sentence, behind a colon.
+ */
+const char *ram_advice(const struct guest_mem *mem, uint64_t gpa, uint64_t len);
+
 #endif

@@ -126,7 +126,7 @@ static int prepare_launch(struct minivmm *vm, struct vmm_error *err)
 	if (ret < 0)
 		return ret;
 	machine_boot_config(vm->config, tech, &boot);
-	ret = boot_check(&boot, vm->sys, &demand, err);
+	ret = boot_open(&vm->boot, &boot, vm->sys, &demand, err);
 	return ret < 0 ? ret : cc_setup_demand(&vm->cc, vm->config, &demand, err);
 }
 
@@ -223,14 +223,12 @@ int minivmm_create(struct minivmm **vm, const struct minivmm_config *config,
 
 int minivmm_load(struct minivmm *vm, struct vmm_error *err)
 {
-	struct boot_config boot;
 	int ret;
 
 	if (vm->plan->nitems)
 		return vmm_error_set(err, -EBUSY,
 				     "a VM is loaded once: this one was, or failed to");
-	machine_boot_config(vm->config, vm->cc.config.tech, &boot);
-	ret = boot_load(&boot, &vm->mem, vm->plan, err);
+	ret = boot_load(vm->boot, &vm->mem, vm->plan, err);
 	if (ret == 0)
 		ret = cc_check_vcpus(&vm->cc.config, vm->plan, err);
 	if (ret == 0)
@@ -340,6 +338,7 @@ void minivmm_destroy(struct minivmm *vm)
 	mem_destroy(&vm->mem);
 	kvm_vm_close(&vm->kvm_vm);
 	kvm_system_close(&vm->kvm);
+	boot_close(vm->boot);
 	pthread_cond_destroy(&vm->end.threads_over);
 	pthread_mutex_destroy(&vm->end.lock);
 	pthread_mutex_destroy(&vm->log_limits.lock);

@@ -79,6 +79,7 @@ struct minivmm {
 
 	struct kvm_system kvm;
 	struct cc_setup cc;
+	struct boot *boot; /* what is started; the guest's firmware asks for parts of it */
 	struct kvm_vm kvm_vm;
 	struct guest_mem mem;
 	struct cc_launch launch;

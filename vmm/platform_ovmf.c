@@ -19,7 +19,6 @@ struct platform_ovmf {
 	struct fw_cfg fw_cfg;
 	struct q35 q35;
 	struct debug_console debug;
-	struct fw_kernel kernel;
 };
 
 static void on_debug_line(void *ctx, const char *text)
@@ -78,18 +77,13 @@ static int add_file(struct fw_cfg *fw, enum fw_cfg_key size_key, enum fw_cfg_key
 	return ret < 0 ? ret : fw_cfg_add_part(fw, (uint16_t)data_key, file, offset, len, err);
 }
 
-static int add_kernel(struct platform_ovmf *ovmf, const struct boot_config *boot,
+static int add_kernel(struct fw_cfg *fw, const struct fw_kernel *k, const char *cmdline,
 		      struct vmm_error *err)
 {
-	struct fw_kernel *k = &ovmf->kernel;
-	struct fw_cfg *fw = &ovmf->fw_cfg;
-	uint32_t cmdline_len = (uint32_t)strlen(boot->cmdline) + 1;
+	uint32_t cmdline_len = (uint32_t)strlen(cmdline) + 1;
 	int ret;
 
-	ret = fw_kernel_open(k, ovmf->vm->sys, boot->kernel, boot->initrd, err);
-	if (ret == 0)
-		ret = add_file(fw, FW_CFG_SETUP_SIZE, FW_CFG_SETUP_DATA, &k->kernel, 0,
-			       k->setup_len, err);
+	ret = add_file(fw, FW_CFG_SETUP_SIZE, FW_CFG_SETUP_DATA, &k->kernel, 0, k->setup_len, err);
 	if (ret == 0)
 		ret = add_file(fw, FW_CFG_KERNEL_SIZE, FW_CFG_KERNEL_DATA, &k->kernel, k->setup_len,
 			       k->kernel.size - k->setup_len, err);
@@ -99,13 +93,14 @@ static int add_kernel(struct platform_ovmf *ovmf, const struct boot_config *boot
 	if (ret == 0)
 		ret = fw_cfg_add_number(fw, FW_CFG_CMDLINE_SIZE, cmdline_len, 4, err);
 	if (ret == 0)
-		ret = fw_cfg_add_bytes(fw, FW_CFG_CMDLINE_DATA, boot->cmdline, cmdline_len, err);
+		ret = fw_cfg_add_bytes(fw, FW_CFG_CMDLINE_DATA, cmdline, cmdline_len, err);
 	return ret;
 }
 
 int platform_ovmf_load(struct platform_ovmf *ovmf, struct vmm_error *err)
 {
 	struct minivmm *vm = ovmf->vm;
+	const struct fw_kernel *kernel = boot_fw_kernel(vm->boot);
 	struct boot_config boot;
 	int ret;
 
@@ -115,8 +110,8 @@ int platform_ovmf_load(struct platform_ovmf *ovmf, struct vmm_error *err)
 		ret = add_e820(&ovmf->fw_cfg, vm->plan, err);
 	if (ret == 0)
 		ret = add_acpi(&ovmf->fw_cfg, &boot.platform, err);
-	if (ret == 0 && boot.kernel)
-		ret = add_kernel(ovmf, &boot, err);
+	if (ret == 0 && kernel)
+		ret = add_kernel(&ovmf->fw_cfg, kernel, boot.cmdline, err);
 	return ret;
 }
 
@@ -158,7 +153,6 @@ int platform_ovmf_create(struct platform_ovmf **out, struct minivmm *vm, struct 
 	if (!ovmf)
 		return vmm_error_errno(err, -ENOMEM, "unable to allocate the devices");
 	ovmf->vm = vm;
-	ovmf->kernel.kernel.fd = ovmf->kernel.initrd.fd = -1;
 	q35_init(&ovmf->q35, reset);
 	debug_console_init(&ovmf->debug, on_debug_line, ovmf);
 	set_memory(cmos, vm->config->machine.memory);
@@ -180,7 +174,6 @@ void platform_ovmf_destroy(struct platform_ovmf *ovmf)
 	if (!ovmf)
 		return;
 	fw_cfg_destroy(&ovmf->fw_cfg);
-	fw_kernel_close(&ovmf->kernel);
 	debug_console_destroy(&ovmf->debug);
 	free(ovmf);
 }

@@ -27,7 +27,7 @@ struct platform_ovmf;
 int platform_ovmf_create(struct platform_ovmf **ovmf, struct minivmm *vm, struct cmos *cmos,
 			 struct device *reset, struct vmm_error *err);
 
-/* Fills fw_cfg, after the loader has run. Opens kernel and initrd. */
+/* Fills fw_cfg, after the loader has run. Kernel and initrd are read from vm->boot's files. */
 int platform_ovmf_load(struct platform_ovmf *ovmf, struct vmm_error *err);
 
 void platform_ovmf_destroy(struct platform_ovmf *ovmf); /* NULL is allowed */

@@ -13,15 +13,17 @@
 static int load(struct planned *planned, struct vmm_error *err)
 {
 	struct boot_demand demand;
-	struct boot_config boot;
+	struct boot_config config;
+	struct boot *boot;
 	int ret;
 
-	machine_boot_config(planned->config, planned->cc.config.tech, &boot);
-	ret = boot_check(&boot, planned->mem.sys, &demand, err);
+	machine_boot_config(planned->config, planned->cc.config.tech, &config);
+	ret = boot_open(&boot, &config, planned->mem.sys, &demand, err);
 	if (ret == 0)
 		ret = cc_setup_demand(&planned->cc, planned->config, &demand, err);
 	if (ret == 0)
-		ret = boot_load(&boot, &planned->mem, planned->plan, err);
+		ret = boot_load(boot, &planned->mem, planned->plan, err);
+	boot_close(boot);
 	return ret < 0 ? ret : cc_check_vcpus(&planned->cc.config, planned->plan, err);
 }
 

@@ -7,6 +7,7 @@
 #define TESTS_FUZZ_BOOT_FUZZ_H
 
 #include "boot/boot.h"
+#include "tests/fuzz/boot_once.h"
 #include "tests/fuzz/fuzz_file.h"
 #include "vmm/base/bytes.h"
 
@@ -68,7 +69,7 @@ static inline void fuzz_boot(const uint8_t *bytes, size_t len)
 		config.long_mode = i;
 		load_plan_init(&plan);
 		memset(&err, 0, sizeof(err));
-		if (boot_load(&config, mem, &plan, &err) == 0)
+		if (boot_once(&config, mem, &plan, &err) == 0)
 			fuzz_check_plan(&plan);
 		else
 			fuzz_require(err.code < 0 && err.text[0] != 0);

@@ -7,6 +7,7 @@
 #define TESTS_FUZZ_FIRMWARE_FUZZ_H
 
 #include "boot/boot.h"
+#include "tests/fuzz/boot_once.h"
 #include "tests/fuzz/fuzz_file.h"
 #include "vmm/base/bytes.h"
 
@@ -80,7 +81,7 @@ static inline void fuzz_firmware(enum boot_guest guest, bool kernel, const uint8
 	mem_init(&mem, &sys, NULL, false);
 	fuzz_require(mem_add_ram(&mem, FUZZ_RAM, NULL) == 0);
 	load_plan_init(&plan);
-	if (boot_load(&config, &mem, &plan, &err) == 0) {
+	if (boot_once(&config, &mem, &plan, &err) == 0) {
 		fuzz_check_items(&plan, &mem);
 		fuzz_require(plan.entry.mode == ENTRY_RESET && plan.nitems > 0);
 	} else {

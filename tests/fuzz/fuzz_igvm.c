@@ -16,7 +16,6 @@ static void check_registers(const struct load_plan *plan)
 static void load(enum boot_guest guest, const uint8_t *bytes, size_t len)
 {
 	static struct load_plan plan;
-	static struct boot_demand demand;
 	struct fuzz_file file = {bytes, len};
 	const struct sys sys = {&fuzz_firmware_ops, &file};
 	const struct boot_config config = {
@@ -31,8 +30,7 @@ static void load(enum boot_guest guest, const uint8_t *bytes, size_t len)
 	mem_init(&mem, &sys, NULL, false);
 	fuzz_require(mem_add_ram(&mem, FUZZ_RAM, NULL) == 0);
 	load_plan_init(&plan);
-	if (boot_check(&config, &sys, &demand, &err) == 0 &&
-	    boot_load(&config, &mem, &plan, &err) == 0) {
+	if (boot_once(&config, &mem, &plan, &err) == 0) {
 		fuzz_check_items(&plan, &mem);
 		check_registers(&plan);
 		fuzz_require(plan.nitems > 0);

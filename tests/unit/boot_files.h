@@ -10,6 +10,7 @@
 #include "boot/kernel.h"
 #include "boot/lowmem.h"
 #include "mem/plan.h"
+#include "tests/fuzz/boot_once.h"
 #include "vmm/base/bytes.h"
 
 #include <check.h>
@@ -210,15 +211,29 @@ static inline void elf_make(uint8_t file[ELF_FILE])
 	};
 }
 
-/* Loads a kernel made up in the test, nothing else. */
+/* Loads a kernel, nothing else. */
+static inline int kernel_at(struct test_guest *g, const char *path, bool long_mode,
+			    struct kernel *kernel)
+{
+	struct boot_image image;
+	int ret = image_open(&image, g->mem.sys, path, &g->err);
+
+	memset(kernel, 0, sizeof(*kernel));
+	if (ret < 0)
+		return ret;
+	ret = kernel_load(&image, long_mode, &g->mem, &g->plan, kernel, &g->err);
+	image_close(&image);
+	return ret;
+}
+
+/* The same with one made up in the test. */
 static inline int kernel_from(struct test_guest *g, const void *bytes, size_t len, bool long_mode,
 			      struct kernel *kernel)
 {
 	struct test_file f = file_make(bytes, len);
 	int ret;
 
-	memset(kernel, 0, sizeof(*kernel));
-	ret = kernel_load(f.path, long_mode, &g->mem, &g->plan, kernel, &g->err);
+	ret = kernel_at(g, f.path, long_mode, kernel);
 	if (ret < 0) {
 		ck_assert_int_eq(g->err.code, ret);
 		ck_assert_msg(strstr(g->err.text, f.path) != NULL,

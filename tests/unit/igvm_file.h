@@ -99,6 +99,7 @@ static inline int load(enum boot_guest guest)
 		.cmdline = CMDLINE,
 		.platform = {.vcpus = VCPUS},
 	};
+	struct boot *boot;
 	int ret;
 
 	unload();
@@ -107,9 +108,10 @@ static inline int load(enum boot_guest guest)
 	mem_init(&mem, &sys, NULL, false);
 	ck_assert_int_eq(mem_add_ram(&mem, RAM, NULL), 0);
 	load_plan_init(&plan);
-	ret = boot_check(&config, &sys, &demand, &err);
+	ret = boot_open(&boot, &config, &sys, &demand, &err);
 	if (ret == 0)
-		ret = boot_load(&config, &mem, &plan, &err);
+		ret = boot_load(boot, &mem, &plan, &err);
+	boot_close(boot);
 	if (ret == 0)
 		fuzz_check_items(&plan, &mem);
 	else if (ret > 0 || err.code != ret || !strstr(err.text, "igvm: file.igvm: "))

@@ -167,13 +167,16 @@ END_TEST
 
 START_TEST(a_missing_file_is_refused_by_its_name)
 {
-	int ret = kernel_load("/nonexistent/vmlinuz", false, &g->mem, &g->plan, &kernel, &g->err);
+	struct boot_config config = {.kernel = "/nonexistent/vmlinuz", .cmdline = ""};
+	int ret = boot_once(&config, &g->mem, &g->plan, &g->err);
 
 	ck_assert_int_eq(ret, -ENOENT);
 	ck_assert_refused(ret, g, "kernel: unable to open /nonexistent/vmlinuz: ENOENT");
-	ret = kernel_load("/dev/null", false, &g->mem, &g->plan, &kernel, &g->err);
+	config.kernel = "/dev/null";
+	ret = boot_once(&config, &g->mem, &g->plan, &g->err);
 	ck_assert_refused(ret, g, "kernel: /dev/null");
-	ret = kernel_load("/", false, &g->mem, &g->plan, &kernel, &g->err);
+	config.kernel = "/";
+	ret = boot_once(&config, &g->mem, &g->plan, &g->err);
 	ck_assert_refused(ret, g, "kernel: /");
 }
 END_TEST

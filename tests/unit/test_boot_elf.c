@@ -162,6 +162,11 @@ static const struct {
 	{PHDR(0, p_filesz), UINT64_MAX, "p_filesz 0xffffffffffffffff is more"},
 	{PHDR(1, p_memsz), MIB(62) - 0x4000 + 1, "p_memsz 0x3dfc001 reach beyond RAM"},
 	{PHDR(1, p_memsz), UINT64_MAX, "p_memsz 0xffffffffffffffff reach beyond RAM"},
+	/* what helps, if anything does */
+	{PHDR(1, p_memsz), MIB(62), "0x4000000: give the guest more memory"},
+	{PHDR(1, p_paddr), 0xb0000000, "no guest has RAM there"},
+	{PHDR(1, p_paddr), GIB(4), "no kernel is loaded above 4 GiB"},
+	{PHDR(1, p_paddr), GIB(16), "no kernel is loaded above 4 GiB"},
 	{PHDR(0, p_paddr), 0, "p_paddr 0 is below 1 MiB"},
 	{PHDR(0, p_paddr), 0xff000, "p_paddr 0xff000 is below 1 MiB"},
 	{PHDR(0, p_paddr), MIB(64) - 0x1000, "p_paddr 0x3fff000"},

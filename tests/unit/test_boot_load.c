@@ -37,7 +37,7 @@ static void teardown(void)
 static int load(void)
 {
 	load_plan_init(&g->plan);
-	return boot_load(&config, &g->mem, &g->plan, &g->err);
+	return boot_once(&config, &g->mem, &g->plan, &g->err);
 }
 
 static const struct boot_params *params(void)
@@ -94,6 +94,119 @@ START_TEST(the_initrd_goes_below_the_hole_of_a_large_guest)
 	ck_assert_int_eq(load(), 0);
 	item = guest_item(g, "initrd");
 	ck_assert_uint_eq(item->gpa + item->len, GIB(2));
+}
+END_TEST
+
+/* --- initrds that do not fit below 4 GiB ------------------------------------------------------ */
+
+#define HUGE_INITRD 2500000000u
+
+/* The initrd is said to be huge; what is behind its end is left as it is in memory. */
+static int huge_size(void *ctx, int fd, uint64_t *size)
+{
+	int ret = sys_host()->ops->file_size(ctx, fd, size);
+
+	if (ret == 0 && *size == sizeof(initrd))
+		*size = HUGE_INITRD;
+	return ret;
+}
+
+static ssize_t huge_pread(void *ctx, int fd, void *buf, size_t len, uint64_t offset)
+{
+	ssize_t n = sys_host()->ops->pread(ctx, fd, buf, len, offset);
+
+	return n == 0 && offset >= sizeof(initrd) ? (ssize_t)len : n;
+}
+
+static int load_huge(uint64_t ram)
+{
+	static struct sys_ops ops;
+	static struct sys sys;
+
+	ops = *sys_host()->ops;
+	ops.file_size = huge_size;
+	ops.pread = huge_pread;
+	sys = (struct sys){&ops, sys_host()->ctx};
+	guest_free(g);
+	g = guest_make(ram);
+	g->mem.sys = &sys;
+	return load();
+}
+
+static void use_kernel(uint16_t xloadflags)
+{
+	put_le16(bzimage + 0x236, xloadflags);
+	file_free(&bzimage_file);
+	bzimage_file = file_make(bzimage, sizeof(bzimage));
+	config.kernel = bzimage_file.path;
+}
+
+START_TEST(an_initrd_of_more_than_2_gib_goes_above_4_gib)
+{
+	const struct load_item *item;
+	uint64_t gpa;
+
+	use_kernel(XLF_KERNEL_64 | XLF_CAN_BE_LOADED_ABOVE_4G);
+	if (_i == 1) { /* an ELF kernel is started in long mode for it */
+		config.kernel = elf_file.path;
+		ck_assert_int_eq(load(), 0);
+		ck_assert_int_eq(g->plan.entry.mode, ENTRY_PVH);
+	}
+	ck_assert_msg(load_huge(GIB(8)) == 0, "%s", g->err.text);
+	ck_assert_int_eq(g->plan.entry.mode, ENTRY_LONG_MODE);
+	item = guest_item(g, "initrd");
+	ck_assert_uint_eq(item->gpa + item->len, layout_end(GIB(8)));
+	ck_assert_uint_eq(item->used, HUGE_INITRD);
+	ck_assert(guest_has(g, item->gpa, initrd, sizeof(initrd)));
+	gpa = params()->hdr.ramdisk_image | (uint64_t)params()->ext_ramdisk_image << 32;
+	ck_assert_uint_eq(gpa, item->gpa);
+	ck_assert_uint_eq(params()->hdr.ramdisk_size, HUGE_INITRD);
+	ck_assert_uint_eq(params()->ext_ramdisk_size, 0);
+}
+END_TEST
+
+/* More memory is said to help where it does, and nowhere else. */
+START_TEST(an_initrd_without_room_names_what_helps)
+{
+	use_kernel(XLF_KERNEL_64);
+	for (unsigned int gib = 1; gib <= 64; gib *= 2) {
+		ck_assert_refused(load_huge(GIB(gib)), g, "takes no initrd above that address");
+		ck_assert_ptr_null(strstr(g->err.text, "more memory"));
+	}
+	use_kernel(XLF_KERNEL_64 | XLF_CAN_BE_LOADED_ABOVE_4G);
+	ck_assert_refused(load_huge(GIB(2)), g, "give the guest more memory");
+	ck_assert_refused(load_huge(GIB(4)), g, "give the guest more memory");
+	ck_assert_int_eq(load_huge(GIB(5)), 0);
+}
+END_TEST
+
+/* With room below the kernel's limit it goes there, as ever. */
+START_TEST(an_initrd_that_fits_stays_below_4_gib)
+{
+	use_kernel(XLF_KERNEL_64 | XLF_CAN_BE_LOADED_ABOVE_4G);
+	guest_free(g);
+	g = guest_make(GIB(8));
+	ck_assert_int_eq(load(), 0);
+	ck_assert_uint_lt(guest_item(g, "initrd")->gpa, GIB(2));
+	ck_assert_uint_eq(params()->ext_ramdisk_image, 0);
+}
+END_TEST
+
+/* Loading goes on with the files that were opened. */
+START_TEST(files_that_are_replaced_before_they_are_loaded)
+{
+	struct test_file other = file_make("another file", 12);
+	struct boot_demand demand;
+	struct boot *boot;
+
+	ck_assert_int_eq(boot_open(&boot, &config, g->mem.sys, &demand, &g->err), 0);
+	ck_assert_int_eq(dup2(other.fd, bzimage_file.fd), bzimage_file.fd);
+	ck_assert_int_eq(dup2(other.fd, initrd_file.fd), initrd_file.fd);
+	ck_assert_msg(boot_load(boot, &g->mem, &g->plan, &g->err) == 0, "%s", g->err.text);
+	ck_assert(guest_has(g, guest_item(g, "initrd")->gpa, initrd, sizeof(initrd)));
+	ck_assert(guest_has(g, BZ_PREF, bzimage + BZ_SETUP, BZ_LEN));
+	boot_close(boot);
+	file_free(&other);
 }
 END_TEST
 
@@ -518,6 +631,10 @@ int main(void)
 	tcase_add_test(tc, the_initrd_is_as_high_as_ram_goes);
 	tcase_add_test(tc, the_initrd_stays_below_the_kernels_limit);
 	tcase_add_test(tc, the_initrd_goes_below_the_hole_of_a_large_guest);
+	tcase_add_loop_test(tc, an_initrd_of_more_than_2_gib_goes_above_4_gib, 0, 2);
+	tcase_add_test(tc, an_initrd_without_room_names_what_helps);
+	tcase_add_test(tc, an_initrd_that_fits_stays_below_4_gib);
+	tcase_add_test(tc, files_that_are_replaced_before_they_are_loaded);
 	tcase_add_test(tc, the_command_line_ends_with_zero);
 	tcase_add_test(tc, an_empty_command_line_is_one_too);
 	tcase_add_test(tc, the_boot_parameters_are_clean_but_for_what_is_meant);

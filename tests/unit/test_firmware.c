@@ -43,7 +43,7 @@ static int load_bytes(enum boot_guest guest, const void *bytes, size_t len)
 	file = file_make(bytes, len);
 	config.guest = guest;
 	config.firmware = file.path;
-	return boot_load(&config, &g->mem, &g->plan, &g->err);
+	return boot_once(&config, &g->mem, &g->plan, &g->err);
 }
 
 static int load(enum boot_guest guest)
@@ -187,7 +187,24 @@ START_TEST(sizes_that_are_no_firmware)
 	assert_not_loaded(load_bytes(BOOT_PLAIN, image, 0), "0 bytes are no firmware");
 	assert_not_loaded(load_bytes(BOOT_PLAIN, image, IMAGE_LEN - 1), "8191 bytes are no");
 	assert_not_loaded(load_bytes(BOOT_PLAIN, large, sizeof(large)), "at most 16 MiB");
+	large[0xffffff] = 0x90;
 	ck_assert_int_eq(load_bytes(BOOT_PLAIN, large, 0x1000000), 0);
+}
+END_TEST
+
+/* An image of variables is erased flash at its end; it would run for ever, and say nothing. */
+START_TEST(an_image_with_nothing_at_the_reset_vector)
+{
+	static const uint8_t blank[] = {0xff, 0};
+
+	for (enum boot_guest guest = BOOT_PLAIN; guest <= BOOT_TDX; guest++)
+		for (size_t i = 0; i < sizeof(blank); i++) {
+			memset(image + IMAGE_LEN - 16, blank[i], 16);
+			assert_not_loaded(load(guest), "no code at the reset vector");
+			ck_assert_ptr_nonnull(strstr(g->err.text, "VARS"));
+		}
+	image[IMAGE_LEN - 16] = 0xe9;
+	must_load(BOOT_PLAIN);
 }
 END_TEST
 
@@ -280,9 +297,44 @@ START_TEST(what_firmware_cannot_start)
 	memset(cmdline, 'x', sizeof(cmdline));
 	cmdline[2048] = 0;
 	config.cmdline = cmdline;
-	ck_assert_refused(load(guest), g, "command line: 2048 bytes, Linux takes at most 2047");
+	ck_assert_refused(load(guest), g,
+			  "command line: 2048 bytes, this kernel takes at most 2047");
 	cmdline[2047] = 0;
 	must_load(guest);
+}
+END_TEST
+
+/* Firmware hands on any command line, and the kernel cuts it off: its header says where. In all
+ * ways to hand it over: fw_cfg, measured in a table of hashes, and as a measured page (td-shim). */
+START_TEST(a_command_line_that_is_longer_than_the_kernels)
+{
+	static const enum boot_guest guests[] = {BOOT_PLAIN, BOOT_SNP, BOOT_TDX, BOOT_TDX};
+	static char cmdline[5001];
+
+	memset(cmdline, 'x', sizeof(cmdline) - 1);
+	if (_i == 3)
+		use_shim();
+	else
+		use_kernel();
+	config.cmdline = cmdline;
+	cmdline[2048] = 0;
+	ck_assert_refused(load(guests[_i]), g,
+			  "command line: 2048 bytes, this kernel takes at most 2047");
+	cmdline[2047] = 0;
+	ck_assert_msg(load(guests[_i]) == 0, "%s", g->err.text);
+
+	/* a kernel of another configuration */
+	guest_free(g);
+	g = guest_make(MIB(64));
+	put_le32(bzimage + 0x238, 3000);
+	file_free(&kernel);
+	use_kernel();
+	cmdline[2047] = 'x';
+	cmdline[2048] = 'x';
+	cmdline[3000] = 0;
+	ck_assert_msg(load(guests[_i]) == 0, "%s", g->err.text);
+	cmdline[3000] = 'x';
+	ck_assert_refused(load(guests[_i]), g, _i == 3 ? "5000 bytes" : "5000 bytes, this kernel");
 }
 END_TEST
 
@@ -326,7 +378,7 @@ START_TEST(a_td_without_firmware)
 {
 	use_kernel();
 	config.guest = BOOT_TDX;
-	ck_assert_refused(boot_load(&config, &g->mem, &g->plan, &g->err), g,
+	ck_assert_refused(boot_once(&config, &g->mem, &g->plan, &g->err), g,
 			  "a TD starts in firmware");
 }
 END_TEST
@@ -344,6 +396,8 @@ int main(void)
 	tcase_add_test(loads, td_shim_gets_kernel_and_command_line);
 	tcase_add_test(loads, the_snp_image_may_be_a_page);
 	tcase_add_test(loads, sizes_that_are_no_firmware);
+	tcase_add_test(loads, an_image_with_nothing_at_the_reset_vector);
+	tcase_add_loop_test(loads, a_command_line_that_is_longer_than_the_kernels, 0, 4);
 	tcase_add_test(loads, images_of_another_kind_name_the_build_that_is_needed);
 	tcase_add_test(loads, sections_outside_of_ram);
 	tcase_add_test(loads, tdx_sections_outside_of_ram);

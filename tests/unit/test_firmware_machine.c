@@ -78,7 +78,7 @@ START_TEST(what_the_technology_measures_is_what_was_predicted)
 	model_check_launch(m, 0, false);
 	model_launch_digest(m, 0, measured);
 	machine_boot_config(&t.config, t.vm->cc.config.tech, &config);
-	ck_assert_int_eq(boot_load(&config, &other->mem, &other->plan, &other->err), 0);
+	ck_assert_int_eq(boot_once(&config, &other->mem, &other->plan, &other->err), 0);
 	ck_assert_int_eq(
 		cc_measure(&t.vm->cc.config, &other->plan, &other->mem, &predicted, &other->err),
 		0);

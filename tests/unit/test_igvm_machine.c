@@ -46,7 +46,7 @@ static void measure(struct cc_measurement *out)
 	struct boot_config config;
 
 	machine_boot_config(&t.config, t.vm->cc.config.tech, &config);
-	ck_assert_int_eq(boot_load(&config, &other->mem, &other->plan, &other->err), 0);
+	ck_assert_int_eq(boot_once(&config, &other->mem, &other->plan, &other->err), 0);
 	ck_assert_int_eq(cc_measure(&t.vm->cc.config, &other->plan, &other->mem, out, &other->err),
 			 0);
 	guest_free(other);

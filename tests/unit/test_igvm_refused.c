@@ -268,6 +268,15 @@ START_TEST(thousands_of_device_trees_for_one_area)
 }
 END_TEST
 
+START_TEST(nothing_where_the_guest_starts)
+{
+	/* the registers of the plain VM become those of SNP guests, which have theirs already */
+	put_le32(find_header(0x304, 0) + 8 + 8, 8);
+	fix_checksum();
+	must_refuse(BOOT_PLAIN, "no registers for vCPU 0 of this platform, and no page at");
+}
+END_TEST
+
 START_TEST(a_file_for_other_platforms)
 {
 	uint8_t *platform = find_header(0x1, 2);
@@ -297,6 +306,7 @@ int main(void)
 	tcase_add_test(tests, pages_behind_registers_could_not_be_measured);
 	tcase_add_test(tests, the_last_header_is_shorter_than_its_type);
 	tcase_add_test(tests, thousands_of_device_trees_for_one_area);
+	tcase_add_test(tests, nothing_where_the_guest_starts);
 	tcase_add_test(tests, a_file_for_other_platforms);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);

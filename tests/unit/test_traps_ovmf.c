@@ -44,7 +44,7 @@ static int load(void)
 		file_free(&file);
 	file = file_make(image, sizeof(image));
 	config.firmware = file.path;
-	return boot_load(&config, &g->mem, &g->plan, &g->err);
+	return boot_once(&config, &g->mem, &g->plan, &g->err);
 }
 
 static void must_load(void)
@@ -278,7 +278,7 @@ START_TEST(trap_code_4m_of_debian_accepted)
 	config.firmware = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 	if (access(config.firmware, R_OK) < 0)
 		return;
-	ck_assert_refused(boot_load(&config, &g->mem, &g->plan, &g->err), g, "has no SEV metadata");
+	ck_assert_refused(boot_once(&config, &g->mem, &g->plan, &g->err), g, "has no SEV metadata");
 	ck_assert_uint_eq(g->plan.nitems, 0);
 }
 END_TEST

@@ -39,7 +39,7 @@ static int load(const struct tdvf_row *rows, size_t n)
 	image_tdvf(image, rows, n);
 	file = file_make(image, sizeof(image));
 	config.firmware = file.path;
-	return boot_load(&config, &g->mem, &g->plan, &g->err);
+	return boot_once(&config, &g->mem, &g->plan, &g->err);
 }
 
 static void must_load(const struct tdvf_row *rows, size_t n)

@@ -82,7 +82,7 @@ static bool load_vm(const struct vector *v)
 	}
 	if (vector_text(v, "append"))
 		config.cmdline = vector_text(v, "append");
-	ck_assert_msg(boot_load(&config, &g->mem, &g->plan, &g->err) == 0, "%s", g->err.text);
+	ck_assert_msg(boot_once(&config, &g->mem, &g->plan, &g->err) == 0, "%s", g->err.text);
 	ck_assert_int_eq(g->plan.entry.mode, ENTRY_RESET);
 	return true;
 }
@@ -165,7 +165,7 @@ START_TEST(published_digests)
 		config.kernel = config.initrd = kernel.path;
 		config.cmdline = vector_text(v, "append");
 	}
-	ret = boot_load(&config, &g->mem, &g->plan, &g->err);
+	ret = boot_once(&config, &g->mem, &g->plan, &g->err);
 	if (!vector_text(v, "digest")) {
 		ck_assert_int_eq(ret, -EINVAL);
 		ck_assert_refused(ret, g, "no place for a kernel's hashes");

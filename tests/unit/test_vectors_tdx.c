@@ -54,7 +54,7 @@ static bool load(const struct vector *v)
 	ck_assert_uint_eq(ram->n, 1);
 	ck_assert_uint_eq(vector_value(&ram->child[0].child[0]), 0);
 	g = guest_make(vector_value(&ram->child[0].child[1]));
-	ck_assert_msg(boot_load(&config, &g->mem, &g->plan, &g->err) == 0, "%s", g->err.text);
+	ck_assert_msg(boot_once(&config, &g->mem, &g->plan, &g->err) == 0, "%s", g->err.text);
 	return true;
 }
 
@@ -121,7 +121,7 @@ START_TEST(mrtd_does_not_depend_on_the_size_of_ram)
 	if (!find_image(vector_at(_i)))
 		return;
 	g = guest_make(GIB(5));
-	ck_assert_int_eq(boot_load(&config, &g->mem, &g->plan, &g->err), 0);
+	ck_assert_int_eq(boot_once(&config, &g->mem, &g->plan, &g->err), 0);
 	ck_assert_int_eq(cc_measure(&cc, &g->plan, &g->mem, &m, &g->err), 0);
 	vector_assert(vector_text(vector_at(_i), "mrtd"), m.digest, CC_DIGEST, "MRTD");
 }

@@ -127,7 +127,7 @@ static const struct schema_key machine_keys[] = {
 
 static const struct schema_key boot_keys[] = {
 	{.name = "kernel",
-	 .help = "bzImage, or ELF vmlinux",
+	 .help = "bzImage, ELF vmlinux, or unified kernel image",
 	 .type = SCHEMA_PATH,
 	 .offset = offsetof(struct config_boot, kernel)},
 	{.name = "initrd",
