@@ -30,7 +30,7 @@ int cc_choose(const struct vmm_config *config, const struct kvm_system *kvm, enu
 		break;
 	}
 	if (!kvm)
-		return vmm_error_set(err, -EINVAL,
+		return vmm_error_set(err, -ENODEV,
 				     "machine.cc = \"auto\": which VM that is depends on the host, "
 				     "say snp or tdx");
 	types = (unsigned int)kvm_system_cap(kvm, KVM_CAP_VM_TYPES);

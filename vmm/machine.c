@@ -7,6 +7,7 @@
 #include "vmm/cc_demand.h"
 #include "vmm/config_api.h"
 #include "vmm/exit_tdx.h"
+#include "vmm/files.h"
 #include "vmm/virtio/devices.h"
 
 #include <errno.h>
@@ -119,6 +120,8 @@ static int prepare_launch(struct minivmm *vm, struct vmm_error *err)
 	ret = cc_choose(vm->config, &vm->kvm, &tech, err);
 	if (ret == 0)
 		ret = virtio_check(vm->config, tech, err);
+	if (ret == 0)
+		ret = files_check_first(vm->config, tech, vm->sys, err);
 	if (ret == 0)
 		ret = cc_setup_init(&vm->cc, vm->config, tech, vm->sys, err);
 	if (ret == 0)

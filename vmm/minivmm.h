@@ -179,9 +179,16 @@ MINIVMM_API int minivmm_probe(bool json, char **text, struct vmm_error *err);
 MINIVMM_API int minivmm_plan(const struct minivmm_config *config, bool json, char **text,
 			     struct vmm_error *err);
 
-/* Reads everything and builds the boot items, like minivmm_plan(), but only says whether it works.
+/*
+ * Reads everything and builds the boot items, like minivmm_plan(), and looks at everything else that
+ * the configuration names, as far as that can be done without making a VM. Every fault is reported
+ * through `fault` (may be NULL), in the order of their lines; *err holds the first. Returns 0, -EINVAL
+ * when the configuration is at fault, and another errno when only the host is, which does not let
+ * something be used now: an image that a VM has, a file without permission, an interface that is not
+ * there.
  */
-MINIVMM_API int minivmm_check(const struct minivmm_config *config, struct vmm_error *err);
+MINIVMM_API int minivmm_check(const struct minivmm_config *config, minivmm_fault_fn *fault,
+			      void *ctx, struct vmm_error *err);
 
 /* The launch measurement that the hardware will report: 96 hex digits, or JSON with all details. */
 MINIVMM_API int minivmm_measure(const struct minivmm_config *config, bool json, char **text,

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* minivmm_plan() and minivmm_check(): the loader runs, into memory that no VM ever sees. */
-#include "vmm/attest.h"
+/* minivmm_plan(): the loader runs, into memory that no VM ever sees. */
 #include "vmm/cc_demand.h"
 #include "vmm/config_api.h"
 #include "vmm/machine.h"
@@ -81,21 +80,4 @@ int minivmm_plan(const struct minivmm_config *config, bool json, char **text, st
 		planned_text(&planned, &out);
 	planned_free(&planned);
 	return text_take(&out, text, err);
-}
-
-int minivmm_check(const struct minivmm_config *config, struct vmm_error *err)
-{
-	struct planned planned;
-	int ret;
-
-	ret = planned_build(&planned, sys_host(), &config->config, err);
-	if (ret < 0)
-		return ret;
-	ret = attest_read(&planned.cc, &config->config, sys_host(), err);
-	if (ret == 0)
-		ret = attest_expect(&planned.cc.config, planned.plan, &planned.mem, NULL, err);
-	if (ret == 0)
-		ret = virtio_check_host(&config->config, sys_host(), err);
-	planned_free(&planned);
-	return ret;
 }

@@ -21,7 +21,8 @@ int unix_address(struct sockaddr_un *addr, const char *path, struct vmm_error *e
 	return 0;
 }
 
-/* Is there a socket at the address with nobody listening? */
+/* Is there a socket at the address that no program has? One of another type is told by what comes
+ * back (unix(7)), and whoever listens is not bothered. */
 static bool is_leftover(const struct sockaddr_un *addr)
 {
 	struct stat st;
@@ -30,7 +31,7 @@ static bool is_leftover(const struct sockaddr_un *addr)
 
 	if (lstat(addr->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return false;
 	refused = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 &&
@@ -60,6 +61,25 @@ static int bind_and_listen(struct unix_listener *l, int backlog)
 	return listen(l->fd, backlog) < 0 ? -errno : 0;
 }
 
+static int in_use(const char *what, const char *path, int code, struct vmm_error *err)
+{
+	vmm_error_errno(err, code, "unable to listen on %s %s", what, path);
+	if (code == -EADDRINUSE)
+		vmm_error_hint(err, "another VM listens there, or it is not a socket");
+	return code;
+}
+
+int unix_listen_check(const char *what, const char *path, struct vmm_error *err)
+{
+	struct sockaddr_un addr;
+	struct stat st;
+	int ret = unix_address(&addr, path, err);
+
+	if (ret < 0 || lstat(path, &st) < 0 || is_leftover(&addr))
+		return ret;
+	return in_use(what, path, -EADDRINUSE, err);
+}
+
 int unix_listen(struct unix_listener *l, const char *what, const char *path, int backlog,
 		struct vmm_error *err)
 {
@@ -76,10 +96,7 @@ int unix_listen(struct unix_listener *l, const char *what, const char *path, int
 	if (ret == 0)
 		return 0;
 	unix_unlisten(l);
-	vmm_error_errno(err, ret, "unable to listen on %s %s", what, path);
-	if (ret == -EADDRINUSE)
-		vmm_error_hint(err, "another VM listens there, or it is not a socket");
-	return ret;
+	return in_use(what, path, ret, err);
 }
 
 void unix_unlisten(struct unix_listener *l)

@@ -28,6 +28,9 @@ int unix_address(struct sockaddr_un *addr, const char *path, struct vmm_error *e
 int unix_listen(struct unix_listener *l, const char *what, const char *path, int backlog,
 		struct vmm_error *err);
 
+/* Is the name free for that, as far as it is there? Nothing is touched. */
+int unix_listen_check(const char *what, const char *path, struct vmm_error *err);
+
 /* Stops listening, and removes the name if it still is that of this socket. */
 void unix_unlisten(struct unix_listener *l);
 

@@ -258,9 +258,12 @@ int minivmm_plan(const struct minivmm_config *config, bool json, char **text, st
 	return report(text, err);
 }
 
-int minivmm_check(const struct minivmm_config *config, struct vmm_error *err)
+int minivmm_check(const struct minivmm_config *config, minivmm_fault_fn *fault, void *ctx,
+		  struct vmm_error *err)
 {
 	(void)config;
+	(void)fault;
+	(void)ctx;
 	(void)err;
 	return 0;
 }

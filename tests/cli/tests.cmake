@@ -8,7 +8,7 @@ file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/vmm/cli/*.c)
 add_executable(minivmm-fake ${cli_sources} ${CMAKE_CURRENT_LIST_DIR}/fake_vm.c)
 target_link_libraries(minivmm-fake PRIVATE flags Threads::Threads)
 
-foreach(name usage config reports run tty)
+foreach(name usage config check reports run tty)
 	add_test(NAME cli/${name}
 		COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_LIST_DIR}/check_${name}.py)
 	set_tests_properties(cli/${name} PROPERTIES TIMEOUT 400

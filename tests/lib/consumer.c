@@ -30,7 +30,7 @@ int main(void)
 		return 1;
 	printf("set %s\n",
 	       minivmm_config_set(config, "machine.vcpu", "2", &err) < 0 ? "refused" : "accepted");
-	printf("check %d %s\n", minivmm_check(config, &err) < 0, err.text);
+	printf("check %d %s\n", minivmm_check(config, NULL, NULL, &err) < 0, err.text);
 	if (minivmm_create(&vm, config, NULL, &err) < 0)
 		printf("create failed: %s\n", err.text);
 	else if (minivmm_load(vm, &err) < 0)

@@ -117,6 +117,35 @@ static int op_file_size(void *ctx, int fd, uint64_t *size)
 	return real()->file_size(NULL, fd, size);
 }
 
+static int op_identify(void *ctx, int fd, struct sys_identity *id)
+{
+	int ret;
+
+	known(ctx, fd, "identify");
+	if (!model_begin(ctx, "identify", &ret))
+		return ret;
+	return real()->identify(NULL, fd, id);
+}
+
+static int op_access(void *ctx, const char *path, int mode)
+{
+	int ret;
+
+	if (!model_begin(ctx, "access", &ret))
+		return ret;
+	return real()->access(NULL, path, mode);
+}
+
+static int op_lockable(void *ctx, int fd, bool exclusive)
+{
+	int ret;
+
+	known(ctx, fd, "lockable");
+	if (!model_begin(ctx, "lockable", &ret))
+		return ret;
+	return real()->lockable(NULL, fd, exclusive);
+}
+
 static int op_lock(void *ctx, int fd, bool exclusive)
 {
 	int ret;
@@ -471,7 +500,10 @@ const struct sys_ops model_ops = {
 	.close = op_close,
 	.cloexec = op_cloexec,
 	.file_size = op_file_size,
+	.identify = op_identify,
+	.access = op_access,
 	.lock = op_lock,
+	.lockable = op_lockable,
 	.pread = op_pread,
 	.preadv = op_preadv,
 	.pwritev = op_pwritev,

@@ -206,6 +206,12 @@ END_TEST
 
 /* --- what cannot be opened -------------------------------------------------------------------- */
 
+static void keep(void *ctx, const struct vmm_error *fault)
+{
+	(void)ctx;
+	err = *fault;
+}
+
 static void refused(int code, const char *text)
 {
 	struct virtio_device *dev;
@@ -213,10 +219,11 @@ static void refused(int code, const char *text)
 	for (int check = 0; check < 2; check++) {
 		err = (struct vmm_error){0};
 		if (check)
-			ck_assert_int_eq(virtio_net_check(world.host.sys, &h.config, &err), code);
+			virtio_net_check(world.host.sys, &h.config, keep, NULL);
 		else
 			ck_assert_int_eq(virtio_net_create(&dev, &world.host, &h.config, 0, &err),
 					 code);
+		ck_assert_int_eq(err.code, code);
 		ck_assert_msg(strstr(err.text, text) != NULL, "%s", err.text);
 		ck_assert_ptr_nonnull(strstr(err.text, "net[0]."));
 	}

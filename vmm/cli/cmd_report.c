@@ -86,17 +86,20 @@ enum status cmd_check(const struct options *options)
 {
 	struct minivmm_config *config;
 	struct vmm_error err = {0};
+	unsigned int faults = 0;
 	enum status status;
+	int ret;
 
 	status = config_open(&config, options->config);
 	if (status != STATUS_OK)
 		return status;
-	if (minivmm_check(config, &err) == 0) {
+	ret = minivmm_check(config, print_fault, &faults, &err);
+	if (ret == 0)
 		printf("%s: ok\n", options->config);
-	} else {
+	else
+		status = ret == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
+	if (ret < 0 && faults == 0)
 		complain("%s", err.text);
-		status = STATUS_FAILED;
-	}
 	minivmm_config_free(config);
 	return status;
 }

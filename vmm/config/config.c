@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
 /* Defaults, and giving back what a configuration owns. */
-#include "vmm/config/schema.h"
+#include "vmm/config/internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+const char *config_file_name(const struct vmm_config *config)
+{
+	return config_places_file(config->places);
+}
 
 static_assert(sizeof(enum config_cc) == sizeof(uint32_t), "choices are stored as 32 bits");
 
@@ -132,5 +137,6 @@ void config_clear(struct vmm_config *config)
 		for (size_t j = 0; j < count; j++)
 			free_texts(table, schema_base(table, config, j));
 	}
+	config_places_free(config->places);
 	config_init(config);
 }

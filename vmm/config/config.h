@@ -107,8 +107,14 @@ struct config_serial {
 	char *output; /* stdio | null | file:PATH | unix:PATH; the path part is resolved */
 };
 
+enum config_disk_format {
+	CONFIG_DISK_AUTO, /* raw, unless its first bytes are those of another format: refused */
+	CONFIG_DISK_RAW,
+};
+
 struct config_disk {
 	char *path;
+	enum config_disk_format format;
 	bool readonly;
 	bool direct;	    /* past the host's page cache */
 	uint32_t queues;    /* 1..16 */
@@ -161,6 +167,8 @@ struct config_log {
 	char *file;
 };
 
+struct config_places; /* where the keys stand in the file */
+
 struct vmm_config {
 	struct config_machine machine;
 	struct config_boot boot;
@@ -176,6 +184,7 @@ struct vmm_config {
 	struct config_console console;
 	struct config_balloon balloon;
 	struct config_log log;
+	struct config_places *places; /* NULL: it was not read from a file */
 };
 
 /* Called once for every fault found, with "FILE:LINE:COL: message"; no newline in it. */
@@ -214,6 +223,29 @@ int config_set(struct vmm_config *config, const char *key, const char *value,
 /* The checks that span keys (kernel or firmware or igvm given, …). 0 or -EINVAL. Called by
  * config_read_*; call it after the last config_set(). */
 int config_validate(const struct vmm_config *config, struct vmm_error *err);
+
+/* The file that it was read from, or NULL. */
+const char *config_file_name(const struct vmm_config *config);
+
+/*
+ * Faults that are found out after reading, when one looks at what the keys name. The text of each
+ * begins with the key at fault, as "disk[0].path" or, for what is loaded, as the loader calls it
+ * ("kernel", "command line"): by that they get the line and column where the key, or else its table,
+ * stands in the file. One fault is kept for each place.
+ */
+struct config_findings;
+
+/* NULL: no memory. `config` outlives it. */
+struct config_findings *config_findings_new(const struct vmm_config *config);
+void config_findings_add(struct config_findings *findings, const struct vmm_error *fault);
+
+/*
+ * Reports all as config_read_file() does, and frees *findings. Returns 0 when there were none, -EINVAL
+ * when the configuration is at fault, and the first one's code when only the host is, which does not
+ * let something be used now.
+ */
+int config_findings_report(struct config_findings *findings, config_fault_fn *fault, void *ctx,
+			   struct vmm_error *err);
 
 /* Every table and key with type, default and meaning; no newline in a line. */
 void config_help(void (*line)(void *ctx, const char *text), void *ctx);

@@ -43,9 +43,16 @@ static int report(const char *file, struct toml_pos pos, const char *text, confi
 		  void *ctx, struct vmm_error *err)
 {
 	char *line;
+	int len;
 
-	if (asprintf(&line, "%s:%u:%u: %s", file, pos.line, pos.column, text) < 0)
-		return vmm_error_errno(err, -ENOMEM, "unable to report a fault in %s", file);
+	if (!file)
+		len = asprintf(&line, "%s", text);
+	else if (!pos.line)
+		len = asprintf(&line, "%s: %s", file, text);
+	else
+		len = asprintf(&line, "%s:%u:%u: %s", file, pos.line, pos.column, text);
+	if (len < 0)
+		return vmm_error_errno(err, -ENOMEM, "unable to report a fault");
 	text_make_printable(line); /* it quotes the file, which may hold anything */
 	vmm_error_set(err, -EINVAL, "%s", line);
 	if (fault)
@@ -82,7 +89,8 @@ int config_fault_report(struct config_faults *faults, const char *file, config_f
 	int ret = 0;
 
 	if (faults->no_memory)
-		ret = vmm_error_errno(err, -ENOMEM, "unable to read %s", file);
+		ret = vmm_error_errno(err, -ENOMEM, "unable to read %s",
+				      file ? file : "the configuration");
 	else if (faults->count)
 		ret = report_all(faults, file, fault, ctx, err);
 	for (size_t i = 0; i < CONFIG_MAX_FAULTS; i++)

@@ -204,6 +204,9 @@ int config_read_text(struct vmm_config *config, const char *text, size_t len, co
 		read_top(r, n);
 	/* what a line with a fault would have said may be just what seems to be missing */
 	config_check(config, r->faults.count == 0, note_complaint, r);
+	config_places_free(config->places);
+	config->places = config_places_new(name, doc->root);
+	r->faults.no_memory |= !config->places;
 	ret = config_fault_report(&r->faults, name, fault, ctx, err);
 out:
 	free(r);

@@ -52,6 +52,7 @@ static int set_value(struct vmm_config *config, const struct schema_table *table
 			memcpy((char *)config + table->count, &count, sizeof(count));
 		return ret;
 	}
+	config_places_forget(config->places, table, path->index, key);
 	if (table->present)
 		memcpy((char *)config + table->present, &present, sizeof(present));
 	return 0;

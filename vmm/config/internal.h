@@ -46,7 +46,7 @@ struct config_faults {
 void config_fault_add(struct config_faults *faults, struct toml_pos pos, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Calls `fault` for each and empties the list. 0: there were none; -EINVAL with the first in err.
- */
+ * `file` may be NULL, and a position 0: they are left out then. */
 int config_fault_report(struct config_faults *faults, const char *file, config_fault_fn *fault,
 			void *ctx, struct vmm_error *err);
 
@@ -57,6 +57,16 @@ int config_fault_report(struct config_faults *faults, const char *file, config_f
 typedef void config_complaint_fn(void *ctx, const char *key, const char *complaint);
 void config_check(const struct vmm_config *config, bool complete, config_complaint_fn *complain,
 		  void *ctx);
+
+/* config_place.c: where the keys of a file stand; NULL: no memory */
+struct config_places *config_places_new(const char *file, const struct toml_node *root);
+void config_places_free(struct config_places *places);
+const char *config_places_file(const struct config_places *places);
+/* The key got another value than the file's. */
+void config_places_forget(struct config_places *places, const struct schema_table *table,
+			  size_t index, const struct schema_key *key);
+/* Of the key that a fault's text begins with, or else of its table; line 0: neither is there. */
+struct toml_pos config_places_find(const struct config_places *places, const char *text);
 
 /* config_path.c: "disk[0].path" taken apart */
 struct config_path {

@@ -44,6 +44,12 @@ static const struct schema_choice vhost_choices[] = {
 	{0},
 };
 
+static const struct schema_choice disk_format_choices[] = {
+	{.name = "auto", .value = CONFIG_DISK_AUTO},
+	{.name = "raw", .value = CONFIG_DISK_RAW},
+	{0},
+};
+
 static const struct schema_choice log_level_choices[] = {
 	{.name = "error", .value = VMM_LOG_ERROR}, {.name = "warn", .value = VMM_LOG_WARN},
 	{.name = "info", .value = VMM_LOG_INFO},   {.name = "debug", .value = VMM_LOG_DEBUG},
@@ -275,6 +281,12 @@ static const struct schema_key disk_keys[] = {
 	 .type = SCHEMA_PATH,
 	 .required = true,
 	 .offset = offsetof(struct config_disk, path)},
+	{.name = "format",
+	 .help = "auto: raw, but an image that begins like one of another format is refused",
+	 .type = SCHEMA_CHOICE,
+	 .offset = offsetof(struct config_disk, format),
+	 .choices = disk_format_choices,
+	 .number = CONFIG_DISK_AUTO},
 	{.name = "readonly",
 	 .help = "the guest cannot write to it",
 	 .type = SCHEMA_BOOL,

@@ -58,6 +58,56 @@ static int host_file_size(void *ctx, int fd, uint64_t *size)
 	return 0;
 }
 
+static enum sys_kind kind_of(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return SYS_REGULAR;
+	case S_IFBLK:
+		return SYS_BLOCK;
+	case S_IFCHR:
+		return SYS_CHAR;
+	case S_IFIFO:
+		return SYS_FIFO;
+	case S_IFSOCK:
+		return SYS_SOCKET;
+	case S_IFDIR:
+		return SYS_FOLDER;
+	}
+	return SYS_OTHER;
+}
+
+static int host_identify(void *ctx, int fd, struct sys_identity *id)
+{
+	struct stat st;
+
+	(void)ctx;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	*id = (struct sys_identity){kind_of(st.st_mode), st.st_dev, st.st_ino};
+	if (id->kind == SYS_BLOCK || id->kind == SYS_CHAR) {
+		id->dev = st.st_rdev;
+		id->ino = 0;
+	}
+	return 0;
+}
+
+static int host_access(void *ctx, const char *path, int mode)
+{
+	(void)ctx;
+	return result(faccessat(AT_FDCWD, path, mode, AT_EACCESS));
+}
+
+static int host_lockable(void *ctx, int fd, bool exclusive)
+{
+	struct flock lock = {.l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
+
+	(void)ctx;
+	if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
+		return -errno;
+	return lock.l_type == F_UNLCK ? 0 : -EAGAIN;
+}
+
 static int host_lock(void *ctx, int fd, bool exclusive)
 {
 	struct flock lock = {.l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
@@ -248,7 +298,10 @@ const struct sys *sys_host(void)
 		.close = host_close,
 		.cloexec = host_cloexec,
 		.file_size = host_file_size,
+		.identify = host_identify,
+		.access = host_access,
 		.lock = host_lock,
+		.lockable = host_lockable,
 		.pread = host_pread,
 		.preadv = host_preadv,
 		.pwritev = host_pwritev,

@@ -19,6 +19,23 @@
 
 struct io_uring_params; /* linux/io_uring.h */
 
+enum sys_kind {
+	SYS_REGULAR,
+	SYS_BLOCK,
+	SYS_CHAR,
+	SYS_FIFO,
+	SYS_SOCKET,
+	SYS_FOLDER,
+	SYS_OTHER,
+};
+
+/* Which file it is, whatever name led to it: equal bytes for the same one. */
+struct sys_identity {
+	uint64_t kind; /* enum sys_kind */
+	uint64_t dev;  /* of devices their own number, else of the file system */
+	uint64_t ino;  /* 0 for devices */
+};
+
 struct sys_ops {
 	/* descriptor; always opened close-on-exec */
 	int (*open)(void *ctx, const char *path, int flags);
@@ -27,10 +44,16 @@ struct sys_ops {
 	int (*cloexec)(void *ctx, int fd);
 	/* size of the regular file, block device or memfd behind fd */
 	int (*file_size)(void *ctx, int fd, uint64_t *size);
+	/* which file that is; fd may be opened with O_PATH */
+	int (*identify)(void *ctx, int fd, struct sys_identity *id);
+	/* 0 if the process may do that with the file that `path` leads to: R_OK, W_OK, X_OK */
+	int (*access)(void *ctx, const char *path, int mode);
 	/* locks the file until fd is closed (F_OFD_SETLK): an exclusive lock, for which fd is open
 	 * for writing, holds off everybody else's lock, a shared one exclusive locks; -EAGAIN when
 	 * somebody's lock is in the way */
 	int (*lock)(void *ctx, int fd, bool exclusive);
+	/* would lock() lock it? Nothing is locked, and nobody is held off */
+	int (*lockable)(void *ctx, int fd, bool exclusive);
 	/* bytes read, 0 at the end of the file; restarted on EINTR */
 	ssize_t (*pread)(void *ctx, int fd, void *buf, size_t len, uint64_t offset);
 

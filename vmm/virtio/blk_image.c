@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+
+#define READONLY_HINT "readonly = true if it is not to be written"
 
 /* O_NONBLOCK: a named pipe in the place of a file must not hang us. Later it would keep io_uring
  * from waiting, so it is taken away. */
@@ -18,7 +21,7 @@ static int open_file(struct blk_image *image, const struct sys *sys, const struc
 	if (ret < 0) {
 		vmm_error_errno(err, ret, "unable to open %s", disk->path);
 		if (!disk->readonly && (ret == -EACCES || ret == -EROFS || ret == -EPERM))
-			vmm_error_hint(err, "readonly = true if it is not to be written");
+			vmm_error_hint(err, READONLY_HINT);
 		return ret;
 	}
 	image->fd = ret;
@@ -37,10 +40,52 @@ static int open_file(struct blk_image *image, const struct sys *sys, const struc
 	return 0;
 }
 
-static int lock_file(const struct blk_image *image, const struct sys *sys,
-		     const struct config_disk *disk, struct vmm_error *err)
+/* A block device that is read-only opens for writing on many kernels, and fails when it is written to. */
+static int check_writable(const struct blk_image *image, const struct sys *sys,
+			  const struct config_disk *disk, struct vmm_error *err)
 {
-	int ret = sys->ops->lock(sys->ctx, image->fd, !disk->readonly);
+	struct sys_identity id;
+	int readonly = 0;
+	int ret = sys->ops->identify(sys->ctx, image->fd, &id);
+
+	if (ret == 0 && id.kind == SYS_BLOCK && !disk->readonly)
+		ret = sys->ops->ioctl(sys->ctx, image->fd, BLKROGET, &readonly);
+	if (ret < 0)
+		return vmm_error_errno(err, ret, "unable to look at %s", disk->path);
+	if (!readonly)
+		return 0;
+	vmm_error_errno(err, -EROFS, "%s is a block device that cannot be written to", disk->path);
+	vmm_error_hint(err, READONLY_HINT);
+	return -EROFS;
+}
+
+/* Another format's header would be the guest's first sector, and be overwritten. */
+static int check_format(const struct blk_image *image, const struct sys *sys,
+			const struct config_disk *disk, struct vmm_error *err)
+{
+	uint8_t start[BLK_FORMAT_BYTES];
+	const char *name;
+	ssize_t n;
+
+	if (disk->format == CONFIG_DISK_RAW)
+		return 0;
+	n = sys->ops->pread(sys->ctx, image->fd, start, sizeof(start), 0);
+	if (n < 0)
+		return vmm_error_errno(err, (int)n, "unable to read %s", disk->path);
+	name = blk_format_name(start, (size_t)n);
+	if (!name)
+		return 0;
+	return vmm_error_set(err, -EINVAL,
+			     "%s is a %s image, and disks are raw ones: `qemu-img convert -O raw` "
+			     "makes one of it; format = \"raw\" if the guest is to see these bytes",
+			     disk->path, name);
+}
+
+static int lock_file(const struct blk_image *image, const struct sys *sys,
+		     const struct config_disk *disk, bool lock, struct vmm_error *err)
+{
+	int ret = lock ? sys->ops->lock(sys->ctx, image->fd, !disk->readonly)
+		       : sys->ops->lockable(sys->ctx, image->fd, !disk->readonly);
 
 	if (ret == -EAGAIN && disk->readonly)
 		return vmm_error_errno(err, ret, "%s is in use by another VM, which writes to it",
@@ -86,8 +131,12 @@ int blk_image_open(struct blk_image *image, const struct sys *sys, const struct 
 		.tells = {true, true},
 	};
 	ret = open_file(image, sys, disk, err);
-	if (ret == 0 && lock)
-		ret = lock_file(image, sys, disk, err);
+	if (ret == 0)
+		ret = check_writable(image, sys, disk, err);
+	if (ret == 0)
+		ret = lock_file(image, sys, disk, lock, err);
+	if (ret == 0)
+		ret = check_format(image, sys, disk, err);
 	if (ret == 0 && disk->direct)
 		ret = open_direct(image, sys, disk, err);
 	if (ret < 0) {
@@ -103,15 +152,16 @@ void blk_image_close(struct blk_image *image, const struct sys *sys)
 	sys_close(sys, &image->fd);
 }
 
-int virtio_blk_check(const struct sys *sys, const struct vmm_config *config, struct vmm_error *err)
+void virtio_blk_check(const struct sys *sys, const struct vmm_config *config, files_fault_fn *fault,
+		      void *ctx)
 {
 	for (size_t i = 0; i < config->ndisks; i++) {
 		struct blk_image image;
-		int ret = blk_image_open(&image, sys, &config->disk[i], i, false, err);
+		struct vmm_error err;
 
-		if (ret < 0)
-			return ret;
-		blk_image_close(&image, sys);
+		if (blk_image_open(&image, sys, &config->disk[i], i, false, &err) < 0)
+			fault(ctx, &err);
+		else
+			blk_image_close(&image, sys);
 	}
-	return 0;
 }

@@ -90,11 +90,18 @@ struct blk {
 
 /* --- blk_image.c ------------------------------------------------------------------------------ */
 
-/* Opens the file of disk number `index`, and locks it if `lock`: exclusively unless it is
- * read-only. On failure nothing stays open. */
+/* Opens the file of disk number `index`, and locks it if `lock`, else only asks whether it could:
+ * exclusively unless it is read-only. On failure nothing stays open. */
 int blk_image_open(struct blk_image *image, const struct sys *sys, const struct config_disk *disk,
 		   size_t index, bool lock, struct vmm_error *err);
 void blk_image_close(struct blk_image *image, const struct sys *sys);
+
+/* --- blk_format.c ----------------------------------------------------------------------------- */
+
+#define BLK_FORMAT_BYTES 512 /* of the start of a file, by which formats are known */
+
+/* The format of images that a file with this start is of, NULL if it may be a raw one. */
+const char *blk_format_name(const uint8_t *start, size_t len);
 
 /* --- blk_request.c ---------------------------------------------------------------------------- */
 

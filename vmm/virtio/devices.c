@@ -93,9 +93,10 @@ static const struct {
 	int (*create)(struct virtio_device **dev, struct virtio_host *host,
 		      const struct vmm_config *config, size_t index, struct vmm_error *err);
 	/* Has the host what all of them need? NULL: only creating them tells. */
-	int (*check)(const struct sys *sys, const struct vmm_config *config, struct vmm_error *err);
+	void (*check)(const struct sys *sys, const struct vmm_config *config, files_fault_fn *fault,
+		      void *ctx);
 } kinds[] = {
-	{rng_count, rng_create, NULL},
+	{rng_count, rng_create, virtio_rng_check},
 	{disk_count, disk_create, virtio_blk_check},
 	{net_count, virtio_net_create, virtio_net_check},
 	{console_count, console_create, NULL},
@@ -144,14 +145,12 @@ int virtio_check(const struct vmm_config *config, enum cc_tech tech, struct vmm_
 	return 0;
 }
 
-int virtio_check_host(const struct vmm_config *config, const struct sys *sys, struct vmm_error *err)
+void virtio_check_host(const struct vmm_config *config, const struct sys *sys,
+		       files_fault_fn *fault, void *ctx)
 {
-	int ret = 0;
-
-	for (size_t kind = 0; kind < ARRAY_SIZE(kinds) && ret == 0; kind++)
-		if (kinds[kind].check)
-			ret = kinds[kind].check(sys, config, err);
-	return ret;
+	for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++)
+		if (kinds[kind].check && kinds[kind].count(config) > 0)
+			kinds[kind].check(sys, config, fault, ctx);
 }
 
 size_t virtio_places(const struct vmm_config *config, struct acpi_virtio place[VIRTIO_MAX_DEVICES])

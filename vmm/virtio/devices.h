@@ -9,6 +9,7 @@
 
 #include "boot/acpi.h"
 #include "cc/launch.h"
+#include "vmm/files.h"
 #include "vmm/virtio/virtio.h"
 
 /* As many as there are interrupts for devices: an edge-triggered line is not shared. */
@@ -23,9 +24,9 @@ struct virtio_set {
 /* Can a VM of this kind have these devices? */
 int virtio_check(const struct vmm_config *config, enum cc_tech tech, struct vmm_error *err);
 
-/* Has the host, now, what the devices need? Nothing is left open. For `minivmm check`. */
-int virtio_check_host(const struct vmm_config *config, const struct sys *sys,
-		      struct vmm_error *err);
+/* Has the host, now, what the devices need? All faults; nothing is left open. For `minivmm check`. */
+void virtio_check_host(const struct vmm_config *config, const struct sys *sys,
+		       files_fault_fn *fault, void *ctx);
 
 /* Where the devices stand, in order; returns how many there are. */
 size_t virtio_places(const struct vmm_config *config, struct acpi_virtio place[VIRTIO_MAX_DEVICES]);

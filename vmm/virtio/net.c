@@ -293,15 +293,18 @@ int virtio_net_create(struct virtio_device **dev, struct virtio_host *host,
 	return 0;
 }
 
-int virtio_net_check(const struct sys *sys, const struct vmm_config *config, struct vmm_error *err)
+void virtio_net_check(const struct sys *sys, const struct vmm_config *config, files_fault_fn *fault,
+		      void *ctx)
 {
+	struct vmm_error err;
 	char key[32];
-	int ret = 0;
+	int ret;
 
-	for (size_t i = 0; i < config->nnets && ret == 0; i++) {
+	for (size_t i = 0; i < config->nnets; i++) {
 		snprintf(key, sizeof(key), "net[%zu]", i);
-		ret = config->net[i].socket ? net_stream_check(&config->net[i], key, err)
-					    : net_tap_check(sys, &config->net[i], key, err);
+		ret = config->net[i].socket ? net_stream_check(&config->net[i], key, &err)
+					    : net_tap_check(sys, &config->net[i], key, &err);
+		if (ret < 0)
+			fault(ctx, &err);
 	}
-	return ret;
 }

@@ -7,6 +7,7 @@
 #ifndef VMM_VIRTIO_NET_H
 #define VMM_VIRTIO_NET_H
 
+#include "vmm/files.h"
 #include "vmm/virtio/virtio.h"
 
 /* Opens what config->net[index] names. On failure *dev is NULL. `config` outlives the device. */
@@ -14,6 +15,7 @@ int virtio_net_create(struct virtio_device **dev, struct virtio_host *host,
 		      const struct vmm_config *config, size_t index, struct vmm_error *err);
 
 /* For `minivmm check`: could all of them be opened now? Nothing is left open. */
-int virtio_net_check(const struct sys *sys, const struct vmm_config *config, struct vmm_error *err);
+void virtio_net_check(const struct sys *sys, const struct vmm_config *config, files_fault_fn *fault,
+		      void *ctx);
 
 #endif
