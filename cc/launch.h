@@ -110,6 +110,9 @@ struct cc_launch {
 unsigned long cc_vm_type(enum cc_tech tech);
 const char *cc_tech_name(enum cc_tech tech);
 
+/* Is there something in it that no host takes? Needs no launch. The text begins with the key. */
+int cc_check(const struct cc_config *config, struct vmm_error *err);
+
 /*
  * Can the vCPUs of this VM start with the registers that the plan has for them? -EINVAL when it has
  * some for a vCPU that does not exist, or some that KVM does not take, -ENOTSUP for TDX, whose

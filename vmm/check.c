@@ -21,7 +21,9 @@ static int load(const struct vmm_config *config, const struct sys *sys, struct v
 
 	if (ret < 0)
 		return ret;
-	ret = attest_read(&planned.cc, config, sys, err);
+	ret = cc_check(&planned.cc.config, err);
+	if (ret == 0)
+		ret = attest_read(&planned.cc, config, sys, err);
 	if (ret == 0)
 		ret = attest_expect(&planned.cc.config, planned.plan, &planned.mem, NULL, err);
 	planned_free(&planned);

@@ -87,7 +87,7 @@ static void stop_ready(struct loop_source *source, uint32_t events)
 		vmm_log(&vm->log, VMM_LOG_INFO, "pressed the guest's power button");
 		break;
 	case 1 + MINIVMM_STOP_NOW:
-		machine_end(vm, MINIVMM_STOPPED, NULL);
+		platform_stop(vm->platform);
 		break;
 	}
 }

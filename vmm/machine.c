@@ -130,7 +130,9 @@ static int prepare_launch(struct minivmm *vm, struct vmm_error *err)
 		return ret;
 	machine_boot_config(vm->config, tech, &boot);
 	ret = boot_open(&vm->boot, &boot, vm->sys, &demand, err);
-	return ret < 0 ? ret : cc_setup_demand(&vm->cc, vm->config, &demand, err);
+	if (ret == 0)
+		ret = cc_setup_demand(&vm->cc, vm->config, &demand, err);
+	return ret < 0 ? ret : cc_check(&vm->cc.config, err);
 }
 
 static int build(struct minivmm *vm, struct vmm_error *err)

@@ -129,7 +129,8 @@ enum minivmm_end {
 	MINIVMM_POWEROFF, /* the guest switched itself off */
 	MINIVMM_REBOOT,	  /* the guest asked for a reset: make a new VM to go on */
 	MINIVMM_STOPPED,  /* minivmm_stop(…_NOW), or the escape keys on the console */
-	MINIVMM_CRASH,	  /* guest panic, triple fault, termination of a confidential guest */
+	MINIVMM_CRASH,	  /* guest panic (also one that was waiting to be stopped), triple fault,
+			   * termination of a confidential guest */
 	MINIVMM_FAILED,	  /* the VM could not go on, for a reason on our or the host's side */
 };
 

@@ -65,16 +65,25 @@ static bool recent_panic(struct platform *p, char *text, size_t size)
 	       console_recent_panic(virtio_console_end(p->virtio.console), text, size);
 }
 
-/* A kernel without pvpanic driver resets after a panic like one that reboots, but it said so. */
-static void on_reset(void *ctx)
+static void end_unless_panicked(struct platform *p, enum minivmm_end how)
 {
-	struct platform *p = ctx;
 	char panic[PANIC_WATCH_LINE];
 
 	if (recent_panic(p, panic, sizeof(panic)))
 		machine_end(p->vm, MINIVMM_CRASH, "guest panic: %s", panic);
 	else
-		machine_end(p->vm, MINIVMM_REBOOT, NULL);
+		machine_end(p->vm, how, NULL);
+}
+
+/* A kernel without pvpanic driver resets after a panic like one that reboots, but it said so. */
+static void on_reset(void *ctx)
+{
+	end_unless_panicked(ctx, MINIVMM_REBOOT);
+}
+
+void platform_stop(struct platform *p)
+{
+	end_unless_panicked(p, MINIVMM_STOPPED);
 }
 
 static void on_panic(void *ctx, uint8_t events)

@@ -22,6 +22,9 @@ int platform_load(struct platform *platform, struct vmm_error *err);
 /* The ACPI power button; any thread. */
 void platform_power_button(struct platform *platform);
 
+/* Ends the VM now; a guest that has said that it panics, and did nothing since, has crashed. */
+void platform_stop(struct platform *platform);
+
 /* The user's terminal may have another size now; any thread, while the VM runs. */
 void platform_terminal_resized(struct platform *platform);
 

@@ -49,8 +49,10 @@ static int bind_and_listen(struct unix_listener *l, int backlog)
 	if (fchmod(l->fd, 0600) < 0)
 		return -errno;
 	if (bind(l->fd, addr, sizeof(l->addr)) < 0) {
-		if (errno != EADDRINUSE || !is_leftover(&l->addr))
+		if (errno != EADDRINUSE)
 			return -errno;
+		if (!is_leftover(&l->addr))
+			return -EADDRINUSE;
 		if (unlink(l->addr.sun_path) < 0 || bind(l->fd, addr, sizeof(l->addr)) < 0)
 			return -errno;
 	}

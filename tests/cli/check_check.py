@@ -2,9 +2,11 @@
 """`check` finds what `run` would refuse, with the line it is of, all of it in one run."""
 import fcntl
 import os
+import re
 import shutil
 import socket
 import struct
+import textwrap
 import unittest
 
 from program import MINIVMM, Case, elf_kernel
@@ -172,6 +174,29 @@ file = "nowhere/vm.log"
                 self.file("vm.toml", BOOT + text)
                 _, _, err = self.expect([command, "vm.toml"], 2, "")
                 self.assertTrue(err.startswith("vm.toml:" + fault), err)
+
+    # --- what is right -----------------------------------------------------------------------
+
+    def test_every_example_passes_with_its_files_beside_it(self):
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+        examples = []
+        for name in sorted(os.listdir(os.path.join(source, "configs"))):
+            if name.endswith(".toml"):
+                with open(os.path.join(source, "configs", name)) as f:
+                    examples.append(f.read())
+        with open(os.path.join(source, "README.md")) as f:
+            blocks = re.findall(r"(?m)((?:^    .*\n|^\n)+)", f.read())
+        examples += [textwrap.dedent(b) for b in blocks if re.search(r"(?m)^    \[boot\]", b)]
+        self.assertGreaterEqual(len(examples), 6)
+        self.file("vmlinuz", elf_kernel())
+        self.file("initrd.img", b"x" * 1000)
+        self.file("rootfs.img", b"x" * 1024)
+        with socket.socket(socket.AF_UNIX) as network:
+            network.bind(self.path("passt.sock"))
+            network.listen(9)
+            for example in examples:
+                self.file("vm.toml", example)
+                self.expect(["check", "vm.toml"], 0, "vm.toml: ok\n", "")
 
     def test_a_configuration_on_standard_input(self):
         text = BOOT + "[rng]\nsource = 'nosuch'\n"

@@ -226,6 +226,9 @@ static const struct {
 	 "5:1: net[0].vhost: is for tap interfaces, not for sockets"},
 	{"[[net]]\ntap = \"t\"\nvhost = \"on\"\nrx-bandwidth = \"1M\"",
 	 "5:1: net[0].vhost: knows no limits of bandwidth: remove those, or this"},
+	{"[machine]\ncc = \"auto\"\n[[net]]\ntap = \"t\"\nvhost = \"on\"",
+	 "7:1: net[0].vhost: a VM with private memory cannot have it: the kernel would not know "
+	 "which pages are shared"},
 	{"[[net]]\nfd = 3\n[[net]]\nfd = 3", "6:1: net[1].fd: net[0] uses it already"},
 	{"[[net]]\nsocket = \"s\"\n[[net]]\nsocket = \"s\"",
 	 "6:1: net[1].socket: net[0] uses it already"},

@@ -193,6 +193,26 @@ START_TEST(a_guest_that_does_not_listen_runs_on_until_it_is_stopped)
 END_TEST
 
 /* Stops at random moments of a short life, while vCPUs come and go. */
+/* A kernel without panic=-1 says why it cannot go on, and stays. */
+START_TEST(a_guest_that_had_panicked_before_it_was_stopped_has_crashed)
+{
+	static const char says[] = "Kernel panic - not syncing: no root\n";
+	struct model_step guest[sizeof(says) + 1];
+
+	for (size_t i = 0; i + 1 < sizeof(says); i++)
+		guest[i] = (struct model_step)OUT(PLATFORM_SERIAL_PORT, 1, says[i]);
+	guest[sizeof(says) - 1] = (struct model_step)CALL(count_in, NULL);
+	guest[sizeof(says)] = (struct model_step)HALT();
+	model_script(m, 0, 0, guest, ARRAY_SIZE(guest));
+	machine_must_start(&t);
+	while (atomic_load(&inside) < 1)
+		sched_yield();
+	minivmm_stop(t.vm, MINIVMM_STOP_NOW);
+	machine_must_end(&t, MINIVMM_CRASH);
+	ck_assert_str_eq(t.result.text, "guest panic: Kernel panic - not syncing: no root");
+}
+END_TEST
+
 START_TEST(a_stop_at_any_moment_ends_the_vm)
 {
 	static const struct model_step busy[] = {
@@ -245,6 +265,7 @@ int main(void)
 	tcase_add_test(tc, the_first_end_counts_and_waiting_again_is_fine);
 	tcase_add_test(tc, a_guest_that_listens_obeys_the_power_button);
 	tcase_add_test(tc, a_guest_that_does_not_listen_runs_on_until_it_is_stopped);
+	tcase_add_test(tc, a_guest_that_had_panicked_before_it_was_stopped_has_crashed);
 	tcase_add_test(tc, a_stop_at_any_moment_ends_the_vm);
 	tcase_add_test(tc, signals_of_the_caller_stay_with_the_caller);
 	suite_add_tcase(s, tc);

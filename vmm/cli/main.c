@@ -29,8 +29,12 @@ static const struct command {
 	 "              step, and the number of exits from the guest, to stderr\n",
 	 cmd_run},
 	{"check", TAKES_CONFIG, "check CONFIG", "read everything, start nothing",
-	 "Reads the configuration and every file that the VM boots from, as `run` does, and says\n"
-	 "what is wrong with them. Needs no KVM.\n",
+	 "Reads the configuration and every file that the VM boots from, as `run` does, and looks at\n"
+	 "its images, sockets and interfaces. Says everything that is wrong, with its line. Needs no\n"
+	 "KVM, and changes nothing.\n"
+	 "\n"
+	 "The exit status is 2 when the configuration is at fault, also by naming what is not there,\n"
+	 "and 1 when only the host does not let it be used now.\n",
 	 cmd_check},
 	{"plan", TAKES_CONFIG | TAKES_JSON, "plan CONFIG [--json]",
 	 "print the guest memory map and the launch, step by step",

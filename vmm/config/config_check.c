@@ -179,6 +179,10 @@ static void check_net(const struct checker *c, size_t i)
 		return;
 	if (net->socket)
 		complain(c, key, "is for tap interfaces, not for sockets");
+	if (c->config->machine.cc != CONFIG_CC_NONE)
+		complain(c, key,
+			 "a VM with private memory cannot have it: the kernel would not know which "
+			 "pages are shared");
 	if (net->rx_bandwidth || net->tx_bandwidth)
 		complain(c, key, "knows no limits of bandwidth: remove those, or this");
 }

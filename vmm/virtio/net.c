@@ -304,6 +304,8 @@ void virtio_net_check(const struct sys *sys, const struct vmm_config *config, fi
 		snprintf(key, sizeof(key), "net[%zu]", i);
 		ret = config->net[i].socket ? net_stream_check(&config->net[i], key, &err)
 					    : net_tap_check(sys, &config->net[i], key, &err);
+		if (ret == 0 && config->net[i].vhost == CONFIG_VHOST_ON)
+			ret = net_vhost_check(sys, key, &err);
 		if (ret < 0)
 			fault(ctx, &err);
 	}

@@ -131,6 +131,9 @@ int net_stream_check(const struct config_net *config, const char *key, struct vm
 /* Opens vhost-net for each pair if the configuration wants it, or leaves it to us and it can be
  * had; port->vhost_fd says so. After net_tap_open(). */
 int net_vhost_open(struct net *net, struct vmm_error *err);
+
+/* Could it be opened now? Nothing is left open. */
+int net_vhost_check(const struct sys *sys, const char *key, struct vmm_error *err);
 void net_vhost_close(struct net *net);
 
 /* Hands the pair's queues to the kernel, and takes them back. The device is active. */

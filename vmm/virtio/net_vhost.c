@@ -66,22 +66,39 @@ static bool not_there(int ret)
 	return ret == -ENOENT || ret == -ENODEV || ret == -ENXIO || ret == -EACCES || ret == -EPERM;
 }
 
+/* A descriptor, or a negative errno. */
+static int open_vhost(const struct sys *sys, const char *key, struct vmm_error *err)
+{
+	int ret = sys->ops->open(sys->ctx, VHOST_NET, O_RDWR);
+
+	if (ret >= 0)
+		return ret;
+	vmm_error_errno(err, ret, "%s.vhost: unable to open " VHOST_NET, key);
+	if (ret == -ENOENT)
+		vmm_error_hint(err, "load the host's module vhost_net, or set vhost = \"off\"");
+	return ret;
+}
+
+int net_vhost_check(const struct sys *sys, const char *key, struct vmm_error *err)
+{
+	int fd = open_vhost(sys, key, err);
+
+	if (fd < 0)
+		return fd;
+	sys_close(sys, &fd);
+	return 0;
+}
+
 static int open_port(struct net_port *port, struct vmm_error *err)
 {
 	const struct net *net = port->net;
 	const struct sys *sys = net->virtio.host->sys;
 	uint64_t features = 0;
-	int ret;
+	int ret = open_vhost(sys, net->key, err);
 
-	port->vhost_fd = ret = sys->ops->open(sys->ctx, VHOST_NET, O_RDWR);
-	if (ret < 0) {
-		port->vhost_fd = -1;
-		vmm_error_errno(err, ret, "%s.vhost: unable to open " VHOST_NET, net->key);
-		if (ret == -ENOENT)
-			vmm_error_hint(err, "load the host's module vhost_net, or set vhost = "
-					    "\"off\"");
+	port->vhost_fd = ret < 0 ? -1 : ret;
+	if (ret < 0)
 		return ret;
-	}
 	ret = call(port, VHOST_SET_OWNER, NULL);
 	if (ret == 0)
 		ret = call(port, VHOST_GET_FEATURES, &features);
