@@ -9,7 +9,7 @@ import struct
 import textwrap
 import unittest
 
-from program import MINIVMM, Case, elf_kernel
+from program import FAKE, MINIVMM, Case, elf_kernel
 
 BOOT = "[boot]\nkernel = 'kernel'\n"  # two lines
 
@@ -202,6 +202,26 @@ file = "nowhere/vm.log"
         text = BOOT + "[rng]\nsource = 'nosuch'\n"
         _, _, err = self.expect(["check", "-"], 2, "", input=text)
         self.assertTrue(err.startswith("<stdin>:4:1: rng.source: "), err)
+
+
+class LogFile(Case):
+    def run_with(self, log):
+        return self.run_program("run", "poweroff", program=FAKE, env=dict(os.environ, FAKE_LOG=log))
+
+    def test_a_pipe_without_a_reader_is_refused_and_does_not_hang(self):
+        os.mkfifo(os.path.join(self.dir, "fifo"))
+        status, out, err = self.run_with("fifo")
+        self.assertEqual((status, out), (1, ""))
+        self.assertEqual(err, "minivmm: unable to open the log file fifo: it is a FIFO that nobody "
+                         "reads, or a socket\n")
+
+    def test_a_pipe_with_a_reader_is_a_log(self):
+        path = os.path.join(self.dir, "fifo")
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        self.assertEqual(self.run_with("fifo"), (0, "running\n", ""))
+        self.assertEqual(os.read(reader, 1000), b"minivmm: warning: a VM that is not there\n")
 
 
 if __name__ == "__main__":

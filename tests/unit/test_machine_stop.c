@@ -200,7 +200,7 @@ START_TEST(a_guest_that_had_panicked_before_it_was_stopped_has_crashed)
 	struct model_step guest[sizeof(says) + 1];
 
 	for (size_t i = 0; i + 1 < sizeof(says); i++)
-		guest[i] = (struct model_step)OUT(PLATFORM_SERIAL_PORT, 1, says[i]);
+		guest[i] = (struct model_step)OUT(PLATFORM_SERIAL_PORT, 1, (uint8_t)says[i]);
 	guest[sizeof(says) - 1] = (struct model_step)CALL(count_in, NULL);
 	guest[sizeof(says)] = (struct model_step)HALT();
 	model_script(m, 0, 0, guest, ARRAY_SIZE(guest));

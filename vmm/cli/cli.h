@@ -51,6 +51,12 @@ void log_close(struct log_file *log);
 /* For struct minivmm_host; ctx is a struct log_file. "minivmm: warning: …" */
 void log_line(void *ctx, int level, const char *text);
 
+/* --- log_file.c ------------------------------------------------------------------------------- */
+
+/* A descriptor that is appended to, and that does not wait for a reader: a FIFO has to have one. -1
+ * after a complaint. */
+int log_file_open(const char *path);
+
 /* --- timings.c -------------------------------------------------------------------------------- */
 
 /* When the process began; to be called first thing in main(). */

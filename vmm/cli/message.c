@@ -3,7 +3,6 @@
 #include "vmm/cli/cli.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,11 +41,8 @@ enum status log_open(struct log_file *log, const char *path)
 	log->fd = STDERR_FILENO;
 	if (!path)
 		return STATUS_OK;
-	log->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
-	if (log->fd >= 0)
-		return STATUS_OK;
-	complain("unable to open the log file %s: %s", path, strerror(errno));
-	return STATUS_FAILED;
+	log->fd = log_file_open(path);
+	return log->fd >= 0 ? STATUS_OK : STATUS_FAILED;
 }
 
 void log_close(struct log_file *log)
