@@ -420,6 +420,58 @@ START_TEST(a_device_is_activated_and_reset_in_its_io_thread)
 }
 END_TEST
 
+static void *write_zero(void *arg)
+{
+	(void)arg;
+	driver_write(&d, VIRTIO_MMIO_STATUS, 0);
+	return NULL;
+}
+
+static void *write_driver_ok(void *arg)
+{
+	(void)arg;
+	driver_write(&d, VIRTIO_MMIO_STATUS, 0xf);
+	return NULL;
+}
+
+/* Until one more vCPU waits for the I/O thread than when the list of calls ended at `last`. */
+static void *wait_for_call(const void *last)
+{
+	void *now;
+
+	do {
+		usleep(1000);
+		pthread_mutex_lock(&world.loop.lock);
+		now = world.loop.last;
+		pthread_mutex_unlock(&world.loop.lock);
+	} while (now == last);
+	return now;
+}
+
+/* One vCPU's reset comes to the I/O thread before another one's DRIVER_OK, which was good when it was
+ * written: no device of features that nobody has agreed on comes to life. */
+START_TEST(driver_ok_that_a_reset_has_overtaken_activates_nothing)
+{
+	pthread_t vcpu[2];
+	void *last;
+
+	ck_assert(driver_negotiate(&d, VERSION_1));
+	loop_expect_thread(&world.loop);
+	ck_assert_int_eq(pthread_create(&vcpu[0], NULL, write_zero, NULL), 0);
+	last = wait_for_call(&world.loop.first);
+	ck_assert_int_eq(pthread_create(&vcpu[1], NULL, write_driver_ok, NULL), 0);
+	wait_for_call(last);
+	ck_assert_int_eq(pthread_create(&io, NULL, run_loop, &world.loop), 0);
+	pthread_join(vcpu[0], NULL);
+	pthread_join(vcpu[1], NULL);
+	ck_assert_uint_eq(probe.activations, 0);
+	ck_assert(!probe.virtio.active);
+	ck_assert_uint_eq(driver_status(&d), 0);
+	ck_assert(loop_call(&world.loop, stop_loop, &world.loop));
+	pthread_join(io, NULL);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("virtio_mmio");
@@ -445,6 +497,7 @@ int main(void)
 	tcase_add_test(tc, registers_ignore_accesses_of_other_widths);
 	tcase_add_test(tc, any_write_to_any_register_does_no_harm);
 	tcase_add_test(tc, a_device_is_activated_and_reset_in_its_io_thread);
+	tcase_add_test(tc, driver_ok_that_a_reset_has_overtaken_activates_nothing);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

@@ -52,14 +52,23 @@ static bool features_good(const struct virtio_device *dev)
 	return !(dev->driver_features & ~offered(dev)) && (dev->driver_features & needed) == needed;
 }
 
-/* The device is dead until here, so nobody has seen the queues yet. In the I/O thread. */
+/* Have driver and device agreed, and gone no further? Without FEATURES_OK the features may be
+ * anything, in the middle of being chosen or gone with a reset. */
+static bool may_activate(uint32_t status)
+{
+	return (status & (VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK |
+			  VIRTIO_CONFIG_S_NEEDS_RESET)) == VIRTIO_CONFIG_S_FEATURES_OK;
+}
+
+/* The device is dead until here, so nobody has seen the queues yet. In the I/O thread, which may be
+ * another vCPU's reset later than the DRIVER_OK that it is called for: only what is so now counts. */
 static void activate(void *arg)
 {
 	struct virtio_device *dev = arg;
 	int ret = 0;
 
 	pthread_mutex_lock(&dev->lock);
-	if (dev->active || atomic_load(&dev->status) & VIRTIO_CONFIG_S_DRIVER_OK) {
+	if (!may_activate(atomic_load(&dev->status))) {
 		pthread_mutex_unlock(&dev->lock);
 		return;
 	}
@@ -111,9 +120,7 @@ static bool add_status(struct virtio_device *dev, uint32_t value)
 	if ((status | next) & VIRTIO_CONFIG_S_DRIVER && features_good(dev))
 		next |= value & VIRTIO_CONFIG_S_FEATURES_OK;
 	atomic_fetch_or(&dev->status, next);
-	return (status | next) & VIRTIO_CONFIG_S_FEATURES_OK &&
-	       !(status & (VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET)) &&
-	       value & VIRTIO_CONFIG_S_DRIVER_OK;
+	return may_activate(status | next) && value & VIRTIO_CONFIG_S_DRIVER_OK;
 }
 
 static void write_status(struct virtio_device *dev, uint32_t value)
