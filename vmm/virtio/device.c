@@ -20,7 +20,8 @@ static void queue_ready(struct loop_source *source, uint32_t events)
 	/* The count is never read, and never at its limit: each write to an eventfd is an edge, so
 	 * a notification costs one system call less. */
 	(void)events;
-	if (q->ready && virtio_runs(q->dev))
+	/* in this order: until the device is active, vCPUs change the queue */
+	if (virtio_runs(q->dev) && q->ready)
 		q->dev->ops->notify(q->dev, q->index);
 }
 
