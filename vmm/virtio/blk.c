@@ -24,6 +24,8 @@ static struct blk *self(struct virtio_device *dev)
 /* May the request pass now? If not, the timer is set. */
 static bool admit(struct blk *blk, const struct blk_request *req)
 {
+	/* a discard moves no data */
+	uint32_t bytes = req->op == BLK_DISCARD ? 0 : (uint32_t)req->len;
 	uint64_t now, wait, other;
 
 	if (!blk->bytes.per_second && !blk->requests.per_second)
@@ -38,11 +40,22 @@ static bool admit(struct blk *blk, const struct blk_request *req)
 		timer_set(&blk->timer, wait);
 		return false;
 	}
-	/* a discard moves no data */
-	if (req->op != BLK_DISCARD)
-		rate_spend(&blk->bytes, (uint32_t)req->len, now);
+	rate_spend(&blk->bytes, bytes, now);
 	rate_spend(&blk->requests, 1, now);
 	return true;
+}
+
+/* What its queue has had with the request, in the queues' turns: nanoseconds of the limit, or
+ * without one work. */
+static uint64_t cost(const struct blk *blk, const struct blk_request *req)
+{
+	uint64_t bytes, one;
+
+	if (!blk->bytes.per_second && !blk->requests.per_second)
+		return 1 + req->len / KIB(4);
+	bytes = rate_cost(&blk->bytes, req->op == BLK_DISCARD ? 0 : (uint32_t)req->len);
+	one = rate_cost(&blk->requests, 1);
+	return bytes > one ? bytes : one;
 }
 
 static void timer_expired(struct timer *timer)
@@ -50,7 +63,7 @@ static void timer_expired(struct timer *timer)
 	struct blk *blk = (struct blk *)((char *)timer - offsetof(struct blk, timer));
 
 	blk->paused = false;
-	blk_resume(blk);
+	blk_serve(blk);
 }
 
 /* --- requests --------------------------------------------------------------------------------- */
@@ -72,7 +85,7 @@ static int carry_out(struct blk *blk, struct virtq *q, struct virtq_chain *chain
 }
 
 /* Takes one request. Returns how much work it was, in units of 64 KiB; 0 when there is none, or it
- * cannot be taken now. */
+ * may not pass now. */
 static unsigned int take_one(struct blk *blk, struct virtq *q)
 {
 	struct virtq_chain *chain = blk->virtio.chain;
@@ -80,24 +93,18 @@ static unsigned int take_one(struct blk *blk, struct virtq *q)
 	unsigned int work;
 	int status;
 
-	if (blk->paused)
-		return 0;
-	if (blk->ring.fd >= 0 && uring_full(&blk->ring)) {
-		blk->stalled = true;
-		return 0;
-	}
 	if (virtq_pop(q, chain) <= 0)
 		return 0;
 	status = blk_parse(blk, chain, &req);
 	work = 1 + (unsigned int)(req.len / KIB(64));
-	if (status == BLK_PENDING) {
-		if (!admit(blk, &req)) {
-			virtq_drop(chain);
-			virtq_unpop(q);
-			return 0;
-		}
-		status = carry_out(blk, q, chain, &req);
+	if (status == BLK_PENDING && !admit(blk, &req)) {
+		virtq_drop(chain);
+		virtq_unpop(q);
+		return 0;
 	}
+	fair_charge(&blk->turns, q->index, cost(blk, &req));
+	if (status == BLK_PENDING)
+		status = carry_out(blk, q, chain, &req);
 	if (status >= 0)
 		virtq_put(q, chain, blk_answer(&req, (uint8_t)status));
 	else if (status != BLK_PENDING)
@@ -105,38 +112,76 @@ static unsigned int take_one(struct blk *blk, struct virtq *q)
 	return work;
 }
 
-/* Works off a queue; after much work the others get their turn. */
-static void serve(struct blk *blk, struct virtq *q)
+/* The turn of a queue: one request, or it stops to wait. Returns the work; looking is some, too. */
+static unsigned int turn(struct blk *blk, struct virtq *q)
 {
-	unsigned int budget = BLK_QUEUE_SIZE;
-	bool more;
+	unsigned int work;
 
-	do {
-		unsigned int work;
-
-		while (budget > 0 && (work = take_one(blk, q)) > 0)
-			budget -= work < budget ? work : budget;
-		/* what waits for the host is on its way before the driver is told of the rest */
-		blk_async_submit(blk);
-		virtq_publish(q);
-		if (budget == 0) {
-			virtq_again(q);
-			return;
-		}
-		more = !blk->paused && !blk->stalled && virtq_rearm(q);
-	} while (more);
+	if (!blk_async_room(blk, q->index)) {
+		fair_leave(&blk->turns, q->index);
+		blk->crowded |= 1ULL << q->index;
+		return 1;
+	}
+	work = take_one(blk, q);
+	if (work > 0 || blk->paused)
+		return work;
+	/* what waits for the host is on its way before the driver is told of the rest */
+	blk_async_submit(blk);
+	virtq_publish(q);
+	if (!virtq_rearm(q))
+		fair_leave(&blk->turns, q->index);
+	return 1;
 }
 
-void blk_resume(struct blk *blk)
+/* Lets those wait for their turns that there is room for again; is there one? */
+static bool uncrowd(struct blk *blk)
 {
+	bool some = false;
+
+	for (uint64_t left = blk->crowded; left != 0; left &= left - 1) {
+		unsigned int i = (unsigned int)__builtin_ctzll(left);
+
+		if (!blk_async_room(blk, i))
+			continue;
+		blk->crowded &= ~(1ULL << i);
+		fair_wait(&blk->turns, i);
+		some = true;
+	}
+	return some;
+}
+
+void blk_serve(struct blk *blk)
+{
+	unsigned int budget = BLK_QUEUE_SIZE;
+	int next;
+
+	if (!virtio_runs(&blk->virtio))
+		return;
+	uncrowd(blk);
+	do {
+		while (budget > 0 && !blk->paused && (next = fair_next(&blk->turns)) >= 0) {
+			unsigned int work = turn(blk, &blk->virtio.queue[next]);
+
+			budget -= work < budget ? work : budget;
+		}
+		/* what the kernel does not take is done there, and nobody will tell of its end */
+		blk_async_submit(blk);
+	} while (uncrowd(blk) && budget > 0);
 	for (unsigned int i = 0; i < blk->virtio.nqueues; i++)
-		if (blk->virtio.queue[i].ready && virtio_runs(&blk->virtio))
-			serve(blk, &blk->virtio.queue[i]);
+		virtq_publish(&blk->virtio.queue[i]);
+	/* after much work the other devices get their turn */
+	next = fair_next(&blk->turns);
+	if (next >= 0 && !blk->paused)
+		virtq_again(&blk->virtio.queue[next]);
 }
 
 static void notify(struct virtio_device *dev, unsigned int queue)
 {
-	serve(self(dev), &dev->queue[queue]);
+	struct blk *blk = self(dev);
+
+	if (!(blk->crowded >> queue & 1))
+		fair_wait(&blk->turns, queue);
+	blk_serve(blk);
 }
 
 /* --- the device ------------------------------------------------------------------------------- */
@@ -171,6 +216,8 @@ static void reset(struct virtio_device *dev)
 	if (blk->timer.source.fd >= 0)
 		timer_set(&blk->timer, 0);
 	blk->paused = false;
+	blk->turns = (struct fair){0};
+	blk->crowded = 0;
 	set_wce(blk, 1);
 }
 

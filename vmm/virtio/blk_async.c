@@ -50,12 +50,18 @@ static void push(struct blk *blk, struct held *held)
 	}
 }
 
+static void forget(struct blk *blk, struct held *held)
+{
+	blk->in_ring[held->q->index]--;
+	free(held);
+}
+
 static void finish(struct blk *blk, struct held *held, int ret)
 {
 	uint8_t status = blk_io_status(blk, &held->req, ret);
 
 	virtq_put_head(held->q, held->head, blk_answer(&held->req, status));
-	free(held);
+	forget(blk, held);
 }
 
 /* The kernel's answer. One that is no answer has us do it ourselves: an old kernel that does not
@@ -93,11 +99,29 @@ static void ring_ready(struct loop_source *source, uint32_t events)
 	while (uring_pop(&blk->ring, &user_data, &result))
 		answered(blk, (struct held *)(uintptr_t)user_data, result);
 	publish_all(blk);
-	blk_async_submit(blk);
-	if (blk->stalled && !uring_full(&blk->ring)) {
-		blk->stalled = false;
-		blk_resume(blk);
-	}
+	blk_serve(blk);
+}
+
+/* How many entries of the ring are the queue's alone? */
+static unsigned int own_part(const struct blk *blk)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < blk->virtio.nqueues; i++)
+		n += blk->virtio.queue[i].ready;
+	return n > 0 ? blk->ring.entries / (2 * n) : 0;
+}
+
+bool blk_async_room(const struct blk *blk, unsigned int queue)
+{
+	unsigned int part = own_part(blk), kept = 0;
+
+	if (blk->ring.fd < 0)
+		return true;
+	for (unsigned int i = 0; i < blk->virtio.nqueues; i++)
+		if (i != queue && blk->virtio.queue[i].ready && blk->in_ring[i] < part)
+			kept += part - blk->in_ring[i];
+	return blk->ring.in_flight + kept < blk->ring.entries;
 }
 
 int blk_async_start(struct blk *blk, struct virtq *q, struct virtq_chain *chain,
@@ -114,13 +138,13 @@ int blk_async_start(struct blk *blk, struct virtq *q, struct virtq_chain *chain,
 		memcpy(held->iov, req->iov, req->niov * sizeof(held->iov[0]));
 	held->req.iov = held->iov;
 	virtq_drop(chain);
+	blk->in_ring[q->index]++;
 	push(blk, held);
 	return 0;
 }
 
 void blk_async_submit(struct blk *blk)
 {
-	bool some = false;
 	uint64_t user_data;
 
 	if (blk->ring.fd < 0 || uring_submit(&blk->ring) == 0)
@@ -130,11 +154,7 @@ void blk_async_submit(struct blk *blk)
 		struct held *held = (struct held *)(uintptr_t)user_data;
 
 		finish(blk, held, blk_io(blk, &held->req));
-		some = true;
 	}
-	if (some)
-		publish_all(blk);
-	blk->stalled = blk->stalled && uring_full(&blk->ring);
 }
 
 void blk_async_drain(struct blk *blk)
@@ -145,14 +165,13 @@ void blk_async_drain(struct blk *blk)
 	if (blk->ring.fd < 0)
 		return;
 	while (uring_take_back(&blk->ring, &user_data))
-		free((struct held *)(uintptr_t)user_data);
+		forget(blk, (struct held *)(uintptr_t)user_data);
 	while (blk->ring.in_flight > 0) {
 		if (uring_pop(&blk->ring, &user_data, &result))
-			free((struct held *)(uintptr_t)user_data);
+			forget(blk, (struct held *)(uintptr_t)user_data);
 		else
 			uring_wait(&blk->ring);
 	}
-	blk->stalled = false;
 }
 
 void blk_async_init(struct blk *blk)

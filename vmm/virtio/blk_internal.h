@@ -20,6 +20,7 @@
 
 #include "vmm/timer.h"
 #include "vmm/virtio/blk.h"
+#include "vmm/virtio/fair.h"
 #include "vmm/virtio/rate.h"
 #include "vmm/virtio/uring.h"
 
@@ -78,6 +79,11 @@ struct blk {
 	char id[VIRTIO_BLK_ID_BYTES];
 	uint8_t config[offsetof(struct virtio_blk_config, max_secure_erase_sectors)];
 
+	/* which queue is next: those that may have requests wait, but for those in `crowded`, which
+	 * wait for room in the ring */
+	struct fair turns;
+	uint64_t crowded;
+
 	/* the rate limit; `paused`: the timer is set, and no request is taken */
 	struct rate bytes, requests;
 	struct timer timer;
@@ -85,7 +91,7 @@ struct blk {
 
 	struct uring ring;
 	struct loop_source ring_source;
-	bool stalled; /* no request is taken, since the ring is full */
+	unsigned int in_ring[VIRTIO_MAX_QUEUES]; /* of each queue */
 };
 
 /* --- blk_image.c ------------------------------------------------------------------------------ */
@@ -147,12 +153,19 @@ uint8_t blk_io_status(struct blk *blk, const struct blk_request *req, int ret);
 void blk_async_init(struct blk *blk);
 void blk_async_destroy(struct blk *blk);
 
+/*
+ * Is there room for a request of the queue? One half of the ring is the queues' in equal parts, so
+ * that none can keep another out, whatever the host's disk makes of its requests; the other half is
+ * for whoever comes.
+ */
+bool blk_async_room(const struct blk *blk, unsigned int queue);
+
 /* Hands it over: 0, and the chain is dropped; it is put into its queue later. Else a negative
- * errno, and nothing has happened. The ring is not full. */
+ * errno, and nothing has happened. There was room. */
 int blk_async_start(struct blk *blk, struct virtq *q, struct virtq_chain *chain,
 		    const struct blk_request *req);
 
-/* After one or more requests. */
+/* After one or more requests. What the kernel does not take is done at once, and makes room. */
 void blk_async_submit(struct blk *blk);
 
 /* Waits for all that is in flight, and forgets it. */
@@ -160,7 +173,8 @@ void blk_async_drain(struct blk *blk);
 
 /* --- blk.c, for blk_async.c ------------------------------------------------------------------- */
 
-/* Takes requests from all queues again, after it could not. */
-void blk_resume(struct blk *blk);
+/* Takes requests from the queues that wait, as far as that can be now. After everything that may
+ * have given a queue something to do, or have made room for it. */
+void blk_serve(struct blk *blk);
 
 #endif

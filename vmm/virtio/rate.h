@@ -20,6 +20,9 @@ struct rate {
 /* Nanoseconds from `now` until something may pass; 0: now. `now` never goes back. */
 uint64_t rate_wait(const struct rate *rate, uint64_t now);
 
+/* Nanoseconds that `amount` is worth; 0 without a limit. */
+uint64_t rate_cost(const struct rate *rate, uint32_t amount);
+
 /* `amount` has passed. */
 void rate_spend(struct rate *rate, uint32_t amount, uint64_t now);
 

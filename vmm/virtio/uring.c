@@ -106,11 +106,13 @@ int uring_submit(struct uring *ring)
 	const struct sys *sys = ring->sys;
 	uint32_t queued;
 
+	/* Each call takes at least one, or is the last: it is asked for no waiting, so there is
+	 * nothing that a signal could interrupt, and the entries are good. */
 	while ((queued = *ring->sq_tail - load(ring->sq_head)) > 0) {
 		int ret = sys->ops->uring_enter(sys->ctx, ring->fd, queued, 0, 0);
 
-		if (ret < 0 && ret != -EINTR)
-			return ret;
+		if (ret <= 0)
+			return ret < 0 ? ret : -EAGAIN;
 	}
 	return 0;
 }

@@ -33,13 +33,8 @@ int uring_init(struct uring *ring, const struct sys *sys, unsigned int entries);
 /* No request is in flight any more. Safe after a failure, and twice. */
 void uring_destroy(struct uring *ring);
 
-static inline bool uring_full(const struct uring *ring)
-{
-	return ring->in_flight == ring->entries;
-}
-
-/* The next request, all zeros, to be filled in at once; it is handed over by uring_submit(). The
- * ring must not be full. */
+/* The next request, all zeros, to be filled in at once; it is handed over by uring_submit(). Less
+ * than ring->entries are in flight. */
 struct io_uring_sqe *uring_push(struct uring *ring);
 
 /* Hands over what was pushed. A negative errno when the kernel does not take all of it: the rest
