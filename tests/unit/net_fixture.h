@@ -38,6 +38,7 @@ struct net_host {
 	struct vhost_memory_region vhost_region[MEM_MAX_REGIONS];
 	char dir[32], path[48];
 	int listener;
+	unsigned int vhost_backends; /* queues that it works off */
 };
 
 static inline int net_host_open(void *ctx, const char *path, int flags)
@@ -45,12 +46,10 @@ static inline int net_host_open(void *ctx, const char *path, int flags)
 	struct net_host *h = ctx;
 	int pair[2];
 
-	if (strcmp(path, "/dev/vhost-net") == 0 && h->have_vhost)
-		return sys_host()->ops->open(NULL, "/dev/null", flags);
+	if (strcmp(path, "/dev/vhost-net") == 0)
+		return h->have_vhost ? sys_host()->ops->open(NULL, "/dev/null", flags) : -ENOENT;
 	if (strcmp(path, "/dev/net/tun") != 0)
-		return strcmp(path, "/dev/vhost-net") == 0
-			       ? -ENOENT
-			       : sys_host()->ops->open(NULL, path, flags);
+		return sys_host()->ops->open(NULL, path, flags);
 	if (h->ntaps == NET_FIXTURE_TAPS ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
 		return -EMFILE;
@@ -79,6 +78,8 @@ static inline int net_host_ioctl(void *ctx, int fd, unsigned long request, void 
 			memcpy(h->vhost_region, table->regions,
 			       table->nregions * sizeof(table->regions[0]));
 		}
+		if (request == VHOST_NET_SET_BACKEND)
+			h->vhost_backends += ((struct vhost_vring_file *)arg)->fd >= 0 ? 1u : -1u;
 		return 0;
 	}
 	switch (request) {

@@ -90,16 +90,22 @@ static int start_port(struct net_port *port)
 
 	if (ret == 0 && port->vhost_fd >= 0)
 		ret = net_vhost_start(port);
+	/* a driver that has set up one queue of the pair only gets its frames moved by us */
+	if (ret == 0 && port->vhost_fd >= 0 && !port->vhost_runs)
+		ret = net_watch(port, NULL);
 	return ret;
 }
 
 static void stop_port(struct net_port *port)
 {
-	if (port->vhost_fd >= 0)
+	if (port->vhost_runs)
 		net_vhost_stop(port);
+	else if (port->vhost_fd >= 0)
+		net_unwatch(port);
 	/* the first one's queue stays: its interface has a carrier as long as we are here */
 	if (port->index > 0)
 		net_tap_attach(port, false);
+	net_quiet(port);
 	port->expected = 0;
 }
 
@@ -170,9 +176,9 @@ static void notify(struct virtio_device *dev, unsigned int queue)
 	else if (queue / 2 >= net->pairs || net->port[queue / 2].vhost_runs)
 		return;
 	else if (queue % 2)
-		net_transmit(&net->port[queue / 2]);
+		net_transmit(net, &net->port[queue / 2]);
 	else
-		net_receive(&net->port[queue / 2]);
+		net_receive(net, &net->port[queue / 2]);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -191,16 +197,16 @@ static void may_receive(struct timer *timer)
 {
 	struct net *net = of_limit(timer, offsetof(struct net, rx_limit));
 
-	for (unsigned int i = 0; i < net->pairs && virtio_runs(&net->virtio); i++)
-		net_receive(&net->port[i]);
+	if (virtio_runs(&net->virtio))
+		net_receive(net, NULL);
 }
 
 static void may_transmit(struct timer *timer)
 {
 	struct net *net = of_limit(timer, offsetof(struct net, tx_limit));
 
-	for (unsigned int i = 0; i < net->pairs && virtio_runs(&net->virtio); i++)
-		net_transmit(&net->port[i]);
+	if (virtio_runs(&net->virtio))
+		net_transmit(net, NULL);
 }
 
 static void destroy(struct virtio_device *dev)

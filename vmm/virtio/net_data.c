@@ -12,17 +12,29 @@
 /* What is moved until the other devices of the loop have their turn. */
 #define TURN_FRAMES 256
 #define TURN_BYTES  MIB(1)
-/* Frames after which the driver is told, so that it works while we do. */
-#define PUBLISH_EVERY 32
+/* What a pair moves until it is the turn of another one, and the driver is told, so that it works
+ * while we do. */
+#define PAIR_FRAMES 32
+#define PAIR_BYTES  (TURN_BYTES / 4)
+/* Without a limit the pairs share time, and a frame takes as much as so many bytes of it do. */
+#define FRAME_COST 4096
+/* Reads in a row that fail until we wait for the host to say that there is something again. */
+#define MAX_LOST 16
 
 struct turn {
 	unsigned int frames;
 	size_t bytes;
 };
 
-static bool turn_over(const struct turn *turn)
+static bool before(const struct turn *turn, const struct turn *end)
 {
-	return turn->frames >= TURN_FRAMES || turn->bytes >= TURN_BYTES;
+	return turn->frames < end->frames && turn->bytes < end->bytes;
+}
+
+/* Where the turn of a pair ends that begins here. */
+static struct turn pair_end(const struct turn *turn)
+{
+	return (struct turn){turn->frames + PAIR_FRAMES, turn->bytes + PAIR_BYTES};
 }
 
 /* False when nothing may pass now; the timer is set then. */
@@ -42,6 +54,48 @@ static void has_passed(struct turn *turn, struct net_limit *limit, size_t bytes)
 	turn->bytes += bytes;
 	if (limit->rate.per_second)
 		rate_spend(&limit->rate, (uint32_t)bytes, timer_now());
+}
+
+/* What a pair has had since then, in the pairs' turns. */
+static uint64_t cost(const struct net_limit *limit, const struct turn *turn,
+		     const struct turn *since)
+{
+	uint64_t bytes = turn->bytes - since->bytes;
+
+	return limit->rate.per_second ? bytes : bytes + (turn->frames - since->frames) * FRAME_COST;
+}
+
+/* A direction: `queue` is 0 or 1 of each pair, `some` the turn of one pair, which returns false when
+ * it has no more. */
+static void serve(struct net *net, struct net_limit *limit, const struct net_port *port,
+		  unsigned int queue, bool (*some)(struct net_port *port, struct turn *turn))
+{
+	static const struct turn end = {TURN_FRAMES, TURN_BYTES};
+	struct turn turn = {0};
+	int next;
+
+	if (port)
+		fair_wait(&limit->turns, port->index);
+	while ((next = fair_next(&limit->turns)) >= 0 && may_pass(limit)) {
+		const struct turn began = turn;
+		unsigned int pair = (unsigned int)next;
+
+		if (!before(&turn, &end)) {
+			virtq_again(&net->virtio.queue[2 * pair + queue]);
+			return;
+		}
+		if (!some(&net->port[pair], &turn))
+			fair_leave(&limit->turns, pair);
+		fair_charge(&limit->turns, pair, cost(limit, &turn, &began));
+		if (turn.frames == began.frames)
+			turn.frames++; /* a look takes time, too */
+	}
+}
+
+void net_quiet(struct net_port *port)
+{
+	fair_leave(&port->net->rx_limit.turns, port->index);
+	fair_leave(&port->net->tx_limit.turns, port->index);
 }
 
 /* --- host to guest ---------------------------------------------------------------------------- */
@@ -164,6 +218,19 @@ static void deliver(struct net *net, struct virtq *q, unsigned int nchains, size
 	}
 }
 
+/* A read gave no frame. One that was lost is no reason not to read the next, but an error that stays
+ * must not keep us busy for ever. */
+static bool may_read_on(struct net_port *port, ssize_t ret)
+{
+	if (++port->lost < MAX_LOST)
+		return true;
+	virtio_complain(&port->net->virtio, "its tap gives no frames (%s)",
+			ret < 0 ? strerrorname_np((int)-ret) : "but less");
+	port->lost = 0;
+	port->readable = false;
+	return false;
+}
+
 /* One frame; false when there is none, or no buffer for it. */
 static bool receive_one(struct net_port *port, struct virtq *q, struct turn *turn)
 {
@@ -172,10 +239,10 @@ static bool receive_one(struct net_port *port, struct virtq *q, struct turn *tur
 	size_t room;
 	ssize_t len;
 
-	while (!gather(port, q)) {
+	if (!gather(port, q)) {
+		turn->frames++;
 		virtq_publish(q);
-		if (!virtq_rearm(q))
-			return false;
+		return virtq_rearm(q);
 	}
 	nchains = make_iov(net, &niov, &room);
 	len = net->backend->receive(port, net->iov, niov);
@@ -185,7 +252,8 @@ static bool receive_one(struct net_port *port, struct virtq *q, struct turn *tur
 	}
 	has_passed(turn, &net->rx_limit, len > NET_HDR ? (size_t)len - NET_HDR : 0);
 	if (len <= NET_HDR)
-		return true;
+		return may_read_on(port, len);
+	port->lost = 0;
 	port->expected -= port->expected / 8;
 	if ((size_t)len > port->expected)
 		port->expected = (size_t)len;
@@ -193,20 +261,24 @@ static bool receive_one(struct net_port *port, struct virtq *q, struct turn *tur
 	return true;
 }
 
-void net_receive(struct net_port *port)
+/* The pair's turn; false when it has no more, or no place for it. */
+static bool receive_some(struct net_port *port, struct turn *turn)
 {
 	struct net *net = port->net;
 	struct virtq *q = &net->virtio.queue[(size_t)2 * port->index];
-	struct turn turn = {0};
+	const struct turn end = pair_end(turn);
+	bool more = port->readable;
 
-	while (port->readable && !turn_over(&turn) && may_pass(&net->rx_limit) &&
-	       receive_one(port, q, &turn))
-		if (turn.frames % PUBLISH_EVERY == 0)
-			virtq_publish(q);
+	while (more && before(turn, &end) && may_pass(&net->rx_limit))
+		more = receive_one(port, q, turn) && port->readable;
 	give_back(net, q);
 	virtq_publish(q);
-	if (turn_over(&turn))
-		virtq_again(q);
+	return more;
+}
+
+void net_receive(struct net *net, struct net_port *port)
+{
+	serve(net, &net->rx_limit, port, 0, receive_some);
 }
 
 /* --- guest to host ---------------------------------------------------------------------------- */
@@ -246,27 +318,23 @@ static bool transmit_one(struct net_port *port, struct virtq *q, struct turn *tu
 	return true;
 }
 
-void net_transmit(struct net_port *port)
+/* The pair's turn; false when it has no more, or the host does not take it. */
+static bool transmit_some(struct net_port *port, struct turn *turn)
 {
 	struct net *net = port->net;
 	struct virtq *q = &net->virtio.queue[2 * port->index + 1];
-	struct turn turn = {0};
+	const struct turn end = pair_end(turn);
+	bool more = true;
 
-	do {
-		while (!turn_over(&turn) && !port->blocked && may_pass(&net->tx_limit)) {
-			if (!transmit_one(port, q, &turn))
-				break;
-			if (turn.frames % PUBLISH_EVERY == 0)
-				virtq_publish(q);
-		}
-		virtq_publish(q);
-		if (port->blocked || rate_wait(&net->tx_limit.rate, timer_now()) > 0)
-			return; /* until the descriptor, or the timer, says so */
-		if (turn_over(&turn)) {
-			virtq_again(q);
-			return;
-		}
-	} while (virtq_rearm(q));
+	while (more && before(turn, &end) && may_pass(&net->tx_limit))
+		more = !port->blocked && transmit_one(port, q, turn);
+	virtq_publish(q);
+	return more || (!port->blocked && virtq_rearm(q));
+}
+
+void net_transmit(struct net *net, struct net_port *port)
+{
+	serve(net, &net->tx_limit, port, 1, transmit_some);
 }
 
 /* --- the port's descriptor -------------------------------------------------------------------- */
@@ -286,12 +354,12 @@ void net_ready(struct net_port *port, uint32_t events)
 		if (port->source.fd >= 0)
 			wait_writable(port, false);
 		if (runs(port))
-			net_transmit(port);
+			net_transmit(port->net, port);
 	}
 	if (events & EPOLLIN) {
 		port->readable = true;
 		if (runs(port))
-			net_receive(port);
+			net_receive(port->net, port);
 	}
 	if (events & (EPOLLHUP | EPOLLERR) && port->source.fd >= 0)
 		backend->gone(port);

@@ -11,6 +11,7 @@
 #define VMM_VIRTIO_NET_INTERNAL_H
 
 #include "vmm/timer.h"
+#include "vmm/virtio/fair.h"
 #include "vmm/virtio/net.h"
 #include "vmm/virtio/rate.h"
 
@@ -36,6 +37,7 @@ struct net_port {
 	struct loop_source source; /* fd -1: there is none at the moment */
 	bool readable;		   /* until receive() says -EAGAIN */
 	bool blocked;		   /* as send() said, until the descriptor is writable */
+	unsigned int lost;	   /* reads in a row that gave an error and no frame */
 	bool attached;		   /* the tap's queue gets frames */
 	size_t expected;	   /* bytes that received frames had lately, with header */
 	int vhost_fd;		   /* -1: none */
@@ -58,10 +60,11 @@ struct net_backend {
 	void (*destroy)(struct net *net);
 };
 
-/* Of one direction. */
+/* What the pairs share in one direction. */
 struct net_limit {
 	struct rate rate;   /* bytes of frames */
 	struct timer timer; /* something may pass again */
+	struct fair turns;  /* pairs that may have a frame, and can move it */
 };
 
 struct net {
@@ -91,9 +94,13 @@ void net_set_link(struct net *net, bool up);
 
 /* --- net_data.c ------------------------------------------------------------------------------- */
 
-/* What is there, as far as it may pass and there is room; bounded. The device runs. */
-void net_receive(struct net_port *port);
-void net_transmit(struct net_port *port);
+/* The pair may have a frame to move: moves what there is of all pairs, as far as it may pass and
+ * there is room; bounded. The device runs. NULL: the limit lets something pass again. */
+void net_receive(struct net *net, struct net_port *port);
+void net_transmit(struct net *net, struct net_port *port);
+
+/* The pair moves nothing any more. */
+void net_quiet(struct net_port *port);
 
 /* The port's descriptor is ready: EPOLLIN, EPOLLOUT. At any time. */
 void net_ready(struct net_port *port, uint32_t events);
@@ -136,7 +143,8 @@ int net_vhost_open(struct net *net, struct vmm_error *err);
 int net_vhost_check(const struct sys *sys, const char *key, struct vmm_error *err);
 void net_vhost_close(struct net *net);
 
-/* Hands the pair's queues to the kernel, and takes them back. The device is active. */
+/* Hands the pair's queues to the kernel, if the driver has set up both (port->vhost_runs), and takes
+ * them back. The device is active. */
 int net_vhost_start(struct net_port *port);
 void net_vhost_stop(struct net_port *port);
 

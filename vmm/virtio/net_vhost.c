@@ -223,7 +223,7 @@ int net_vhost_start(struct net_port *port)
 	int ret;
 
 	if (!q[0].ready || !q[1].ready)
-		return 0; /* the driver has no use for this pair */
+		return 0; /* it takes pairs only; the caller does it */
 	port->vhost_runs = true;
 	for (unsigned int ring = 0; ring < 2; ring++)
 		loop_remove(dev->loop, &q[ring].source);
@@ -244,8 +244,6 @@ void net_vhost_stop(struct net_port *port)
 	struct virtio_device *dev = &port->net->virtio;
 	struct virtq *q = &dev->queue[(size_t)2 * port->index];
 
-	if (!port->vhost_runs)
-		return;
 	port->vhost_runs = false;
 	for (unsigned int ring = 0; ring < 2; ring++) {
 		struct vhost_vring_state base = {.index = ring};
