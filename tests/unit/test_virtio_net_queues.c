@@ -206,12 +206,13 @@ START_TEST(tap_that_gives_nothing_but_errors_costs_nothing)
 	world.log_lines = 0;
 	for (unsigned int i = 0; i < 20; i++) {
 		net_ready(&net->port[0], EPOLLIN);
+		if (i == 0)
+			ck_assert_ptr_nonnull(strstr(world.log_text, "EBADF"));
 		loop_poll(&world.loop, 1000);
 		must_sleep();
 	}
 	ck_assert_uint_gt(world.log_lines, 0);
-	ck_assert_uint_le(world.log_lines, 8);
-	ck_assert_ptr_nonnull(strstr(world.log_text, "EBADF"));
+	ck_assert_uint_le(world.log_lines, VMM_LOG_LINES + 1);
 	close(fds[0]);
 	close(fds[1]);
 	driver_detach(&d);
