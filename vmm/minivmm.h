@@ -24,8 +24,9 @@
  * those of the configuration, and keeps no state outside of the objects below: any number of VMs
  * can live in a process. One thread at a time may use an object, except where noted.
  *
- * Each VM has threads of its own (one for each vCPU, one or more for devices). They block all
- * signals but those of a crash (SIGSEGV, SIGBUS, …). To interrupt a vCPU the library sends its
+ * Each VM has threads of its own (one for each vCPU, one or more for devices, and one for an
+ * rng.source whose driver may keep it waiting: that one may outlive the VM, until the driver answers).
+ * They block all signals but those of a crash (SIGSEGV, SIGBUS, …). To interrupt a vCPU the library sends its
  * thread SIGUSR1 and receives it without a handler, whatever the signal's disposition is. A SIGUSR1
  * that somebody else sends to the whole process may be received there, too: use another signal for
  * your own ends.

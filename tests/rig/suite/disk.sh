@@ -94,6 +94,26 @@ test_a_block_device_of_the_host() {
 	expect_stdout "GUEST disk verified bad=0"
 }
 
+test_a_read_only_block_device_is_refused_unless_readonly_is_said() {
+	local loop
+
+	truncate -s 16M "$T/loop.img"
+	loop=$(losetup -r -f --show "$T/loop.img") || skip "no loop device"
+	at_end "losetup -d $loop"
+	image=$loop
+	disk rig-bzimage 1 disk-verify
+	for command in check run; do
+		minivmm "$command" "$T/config.toml"
+		case $command in check) expect_status 2 ;; run) expect_status 1 ;; esac
+		expect_stderr "$loop.*readonly = true"
+		expect_stderr_lines 1
+	done
+	disk rig-bzimage 1 disk-verify 'readonly = true'
+	minivmm run "$T/config.toml"
+	expect_status 0
+	expect_stdout "GUEST disk verified bad="
+}
+
 test_a_read_only_disk_refuses_writes() {
 	disk rig-bzimage 1 disk-write 'readonly = true'
 	minivmm run "$T/config.toml"
