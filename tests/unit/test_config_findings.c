@@ -109,6 +109,25 @@ START_TEST(the_code_tells_whose_fault_it_is)
 }
 END_TEST
 
+START_TEST(the_hosts_memory_is_not_the_configurations_fault)
+{
+	struct vmm_error fault = {.code = -ENOMEM, .text = "unable to allocate the load plan"};
+	struct config_findings *findings;
+	struct reading r;
+
+	read_good(&r, text);
+	findings = config_findings_new(&r.config);
+	config_findings_add(findings, &fault);
+	ck_assert_int_eq(config_findings_report(findings, NULL, NULL, NULL), -ENOMEM);
+	/* "initrd: no room for it": more of machine.memory helps */
+	snprintf(fault.text, sizeof(fault.text), "initrd: no room");
+	findings = config_findings_new(&r.config);
+	config_findings_add(findings, &fault);
+	ck_assert_int_eq(config_findings_report(findings, NULL, NULL, NULL), -EINVAL);
+	config_clear(&r.config);
+}
+END_TEST
+
 START_TEST(a_key_that_was_set_after_reading_stands_nowhere)
 {
 	struct vmm_error fault = {.code = -ENOENT, .text = "kernel: no"};
@@ -144,6 +163,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_finding_has_the_place_of_its_key, 0, ARRAY_SIZE(cases));
 	tcase_add_test(tc, all_findings_are_reported_in_the_order_of_lines_one_for_each_place);
 	tcase_add_test(tc, the_code_tells_whose_fault_it_is);
+	tcase_add_test(tc, the_hosts_memory_is_not_the_configurations_fault);
 	tcase_add_test(tc, a_key_that_was_set_after_reading_stands_nowhere);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

@@ -21,8 +21,9 @@ struct config_findings *config_findings_new(const struct vmm_config *config)
 	return findings;
 }
 
-/* Is it the host that says no for now, to something that would be good otherwise? */
-static bool is_the_hosts(int code)
+/* Is it the host that says no for now, to something that would be good otherwise? A lack of memory is
+ * the guest's if it is about a key: what that names does not fit. */
+static bool is_the_hosts(int code, struct toml_pos pos)
 {
 	static const int hosts[] = {EACCES, EADDRINUSE, EAGAIN, EBUSY, EIO,
 				    EMFILE, ENFILE,	ENODEV, EPERM};
@@ -30,7 +31,7 @@ static bool is_the_hosts(int code)
 	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
 		if (code == -hosts[i])
 			return true;
-	return false;
+	return code == -ENOMEM && !pos.line;
 }
 
 static bool is_known(const struct config_findings *findings, struct toml_pos pos)
@@ -52,7 +53,7 @@ void config_findings_add(struct config_findings *findings, const struct vmm_erro
 		return;
 	if (!findings->first.code)
 		findings->first = *fault;
-	findings->at_fault |= !is_the_hosts(fault->code);
+	findings->at_fault |= !is_the_hosts(fault->code, pos);
 	config_fault_add(&findings->faults, pos, "%s", fault->text);
 }
 
