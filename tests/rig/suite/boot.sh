@@ -63,6 +63,32 @@ test_debian_4cpus_128m() { long; boots debian-bzimage 4 128M; }
 test_debian_4cpus_1g() { long; boots debian-bzimage 4 1G; }
 test_debian_4cpus_5g() { long; boots debian-bzimage 4 5G; }
 
+# A unified kernel image boots without firmware: what is in its sections is what is started.
+test_unified_kernel_image() {
+	guest debian-bzimage 1 256M poweroff
+	sed -n 's/^cmdline = "\(.*\)"$/\1/p' "$T/config.toml" > "$T/cmdline"
+	python3 "$SUITE/../make-uki" "$T/guest.efi" .cmdline="$T/cmdline" \
+		.initrd="$GUESTS/debian.cpio.gz" .linux="$GUESTS/debian-bzimage"
+	sed -i -e '/^initrd\|^cmdline/d' -e 's|^kernel = .*|kernel = "guest.efi"|' "$T/config.toml"
+	minivmm run "$T/config.toml"
+	expect_status 0
+	expect_stdout "GUEST hello from Linux"
+}
+
+# An initrd for which there is no room below its kernel's limit: here because the limit, which
+# Linux itself never looks at, is moved to where the kernel begins.
+test_initrd_above_4_gib() {
+	guest debian-bzimage 1 3G poweroff
+	cp "$GUESTS/debian-bzimage" "$T/kernel"
+	printf '\xff\xff\x0f\x00' | dd of="$T/kernel" bs=1 seek=$((0x22c)) conv=notrunc status=none
+	sed -i 's|^kernel = .*|kernel = "kernel"|' "$T/config.toml"
+	minivmm plan "$T/config.toml"
+	expect_stdout '0x0001[0-9a-f]{8}-.*initrd'
+	minivmm run "$T/config.toml"
+	expect_status 0
+	expect_stdout "GUEST hello from Linux"
+}
+
 # Guest memory of 2 MiB pages, taken from the host's pool; too few are told before the guest runs.
 test_hugepages() {
 	local pool=/proc/sys/vm/nr_hugepages
