@@ -17,6 +17,9 @@
 
 #define PAGE_INFO_SIZE 0x70
 
+/* A stop is looked for between so many pages. */
+#define STEP_PAGES 16384
+
 uint8_t snp_page_type(enum load_kind kind)
 {
 	switch (kind) {
@@ -79,12 +82,20 @@ static int measure_item(const struct load_item *item, const struct guest_mem *me
 		return vmm_error_set(err, -EFAULT, "%s at %#llx is outside of guest memory",
 				     item->name, (unsigned long long)item->gpa);
 	out->pages += npages;
-	if (item->kind == LOAD_DATA) {
+	if (item->kind == LOAD_DATA)
 		out->bytes += item->len;
-		return page_hash(bytes, npages, extend_normal, &chain, err);
+	for (uint64_t page = 0; page < npages; page += STEP_PAGES) {
+		uint64_t n = npages - page < STEP_PAGES ? npages - page : STEP_PAGES;
+		int ret = mem_check_stop(mem, err);
+
+		if (ret == 0 && item->kind == LOAD_DATA)
+			ret = page_hash(bytes + page * PAGE_SIZE, n, extend_normal, &chain, err);
+		if (ret < 0)
+			return ret;
+		for (; item->kind != LOAD_DATA && n > 0; n--, chain.gpa += PAGE_SIZE)
+			snp_digest_extend(out->digest, snp_page_type(item->kind), no_contents,
+					  chain.gpa);
 	}
-	for (; npages > 0; npages--, chain.gpa += PAGE_SIZE)
-		snp_digest_extend(out->digest, snp_page_type(item->kind), no_contents, chain.gpa);
 	return 0;
 }
 

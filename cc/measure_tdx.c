@@ -9,7 +9,8 @@
 
 #define RECORD_SIZE 128
 #define RECORD_GPA  16
-#define CHUNK	    256 /* bytes per TDH.MR.EXTEND */
+#define CHUNK	    256		  /* bytes per TDH.MR.EXTEND */
+#define STEP	    (16ULL << 20) /* a stop is looked for between two of these */
 
 /* A third of what is hashed are records, which differ in their address only. */
 struct mrtd {
@@ -56,6 +57,10 @@ int measure_tdx(const struct load_plan *plan, const struct guest_mem *mem,
 			return vmm_error_set(err, -EFAULT, "%s at %#llx is outside of guest memory",
 					     item->name, (unsigned long long)item->gpa);
 		for (uint64_t at = 0; at < item->len; at += PAGE_SIZE) {
+			int ret = at % STEP == 0 ? mem_check_stop(mem, err) : 0;
+
+			if (ret < 0)
+				return ret;
 			add_page(&mrtd, item->gpa + at, item->measured ? bytes + at : NULL);
 			out->pages++;
 		}

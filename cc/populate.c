@@ -126,6 +126,9 @@ static int populate_item(struct cc_launch *launch, const struct load_item *item,
 	for (uint64_t at = 0; ret == 0 && at < item->len; at += step) {
 		struct load_item slice = *item;
 
+		ret = mem_check_stop(launch->mem, err);
+		if (ret < 0)
+			return ret;
 		slice.gpa = item->gpa + at;
 		slice.len = item->len - at < step ? item->len - at : step;
 		slice.src = item->src ? (const uint8_t *)item->src + at : NULL;

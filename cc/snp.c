@@ -168,11 +168,15 @@ static int update(struct cc_launch *launch, const struct load_item *item, uint64
 	};
 	struct cc_retry retry = {0};
 
+	*status = 0;
 	while (u.len > 0) {
 		uint64_t left = u.len;
-		int ret = command(launch, SNP_CMD_LAUNCH_UPDATE, "KVM_SEV_SNP_LAUNCH_UPDATE", &u,
-				  status, err);
+		int ret = mem_check_stop(launch->mem, err); /* a signal ends a call early */
 
+		if (ret < 0)
+			return ret;
+		ret = command(launch, SNP_CMD_LAUNCH_UPDATE, "KVM_SEV_SNP_LAUNCH_UPDATE", &u,
+			      status, err);
 		launch->stats.populates++;
 		if (ret < 0 && !transient(ret, *status)) {
 			vmm_error_prefix(err, "%s at %#llx", item->name,

@@ -137,8 +137,12 @@ static int tdx_populate(struct cc_launch *launch, const struct load_item *item,
 
 	while (region.nr_pages > 0) {
 		uint64_t left = region.nr_pages;
-		int ret = command(&launch->boot_cpu->h, TDX_CMD_INIT_MEM_REGION, flags,
-				  (uintptr_t)&region, "KVM_TDX_INIT_MEM_REGION", err);
+		int ret = mem_check_stop(launch->mem, err); /* a signal ends a call early */
+
+		if (ret < 0)
+			return ret;
+		ret = command(&launch->boot_cpu->h, TDX_CMD_INIT_MEM_REGION, flags,
+			      (uintptr_t)&region, "KVM_TDX_INIT_MEM_REGION", err);
 
 		launch->stats.populates++;
 		if (region.nr_pages > left)

@@ -9,6 +9,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
+int mem_check_stop(const struct guest_mem *mem, struct vmm_error *err)
+{
+	if (!mem->stop || !atomic_load(mem->stop))
+		return 0;
+	return vmm_error_set(err, -ECANCELED, "the VM was stopped");
+}
+
 /* Is a page of [gpa, gpa + len) private? The caller holds the lock of the region's state. */
 static bool touches_private(const struct mem_region *r, uint64_t gpa, uint64_t len)
 {

@@ -19,6 +19,9 @@
 #define PAUSE_MIN_US 100U
 #define PAUSE_MAX_US 20000U
 
+/* Once the guest runs, so much is converted in one call of the kernel's, which cannot be interrupted. */
+#define RUN_MAX (1ULL << 30)
+
 /* Attempts to give a copy back, a fifth of a second at most: devices wait meanwhile. */
 #define DISCARDS 10
 
@@ -151,6 +154,8 @@ static int convert_next(struct guest_mem *mem, struct run *run, uint64_t end, bo
 			   &npages)) {
 		run->offset = page * PAGE_SIZE;
 		run->len = npages * PAGE_SIZE;
+		if (mem->sealed && run->len > RUN_MAX)
+			run->len = RUN_MAX;
 		ret = convert_run(mem, run, to_private, busy, err);
 	} else {
 		run->offset = end;
@@ -179,10 +184,11 @@ static int failed(const struct run *run, bool to_private, int code, uint64_t bus
 	return code;
 }
 
-/* What is left of PATIENCE_US, and the next pause. */
+/* What is left of PATIENCE_US, and the next pause; and of the runs that may be converted. */
 struct patience {
 	unsigned int left_us;
 	unsigned int pause_us;
+	uint64_t runs;
 };
 
 /* Before another attempt; false when there was enough of them. `waited`: PAUSE_MAX_US have passed. */
@@ -211,9 +217,17 @@ static int convert_region(struct guest_mem *mem, const struct mem_region *r, uin
 
 	while (run.offset < end) {
 		uint64_t busy = UINT64_MAX;
-		int ret = convert_next(mem, &run, end, to_private, &busy, err);
-		bool waited = ret == -ETIMEDOUT;
+		int ret = mem_check_stop(mem, err);
+		bool waited;
 
+		if (ret < 0)
+			return ret;
+		if (patience->runs == 0)
+			return vmm_error_set(err, -EINPROGRESS,
+					     "there is more to convert than fits into one request");
+		patience->runs--;
+		ret = convert_next(mem, &run, end, to_private, &busy, err);
+		waited = ret == -ETIMEDOUT;
 		if (ret >= 0) {
 			patience->pause_us = PAUSE_MIN_US;
 			continue;
@@ -261,9 +275,9 @@ static int all_ram(const struct guest_mem *mem, uint64_t gpa, uint64_t end, stru
 
 /* All RAM in [gpa, end). */
 static int convert_range(struct guest_mem *mem, uint64_t gpa, uint64_t end, bool to_private,
-			 struct vmm_error *err)
+			 uint64_t runs, struct vmm_error *err)
 {
-	struct patience patience = {PATIENCE_US, PAUSE_MIN_US};
+	struct patience patience = {PATIENCE_US, PAUSE_MIN_US, runs};
 	uint64_t next;
 
 	for (; gpa < end; gpa = next) {
@@ -302,7 +316,7 @@ int mem_convert(struct guest_mem *mem, uint64_t gpa, uint64_t len, bool to_priva
 	ret = check_range(mem, gpa, len, &end, err);
 	if (ret == 0)
 		ret = all_ram(mem, gpa, end, err);
-	return ret < 0 ? ret : convert_range(mem, gpa, end, to_private, err);
+	return ret < 0 ? ret : convert_range(mem, gpa, end, to_private, UINT64_MAX, err);
 }
 
 uint64_t mem_source(const struct guest_mem *mem, const struct load_item *item)
@@ -358,7 +372,7 @@ void mem_seal(struct guest_mem *mem)
 }
 
 int mem_map_gpa_range(struct guest_mem *mem, uint64_t gpa, uint64_t npages, uint64_t attributes,
-		      struct vmm_error *err)
+		      uint64_t runs, struct vmm_error *err)
 {
 	bool to_private = attributes & KVM_MAP_GPA_RANGE_ENCRYPTED;
 	uint64_t len, end;
@@ -371,8 +385,8 @@ int mem_map_gpa_range(struct guest_mem *mem, uint64_t gpa, uint64_t npages, uint
 	if (ret == 0 && to_private)
 		ret = all_ram(mem, gpa, end, err);
 	if (ret == 0)
-		ret = convert_range(mem, gpa, end, to_private, err);
-	if (ret == -EINTR || ret == -ENOMEM)
+		ret = convert_range(mem, gpa, end, to_private, runs, err);
+	if (ret == -EINTR || ret == -ENOMEM || ret == -EINPROGRESS || ret == -ECANCELED)
 		return -EAGAIN;
 	return ret == 0 || ret == -EAGAIN ? ret : -EINVAL;
 }

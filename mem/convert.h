@@ -53,13 +53,15 @@ void mem_seal(struct guest_mem *mem);
  * positive number, and KVM knows no others:
  *
  *	0	 done
- *	-EAGAIN	 a page is in use, or memory is short: the guest may try again
+ *	-EAGAIN	 a page is in use, or memory is short: the guest may try again; err->code tells apart
+ *		 -ECANCELED (the VM is to end) and -EINPROGRESS (`runs` runs of pages in the other
+ *		 state were converted, and there are more: asked again, the rest is less)
  *	-EINVAL	 not whole pages, nothing at all, or private where there is no RAM
  *
  * Making addresses shared where there is no RAM succeeds and does nothing: guests do it for device
  * windows. *err says what was wrong, for the log.
  */
 int mem_map_gpa_range(struct guest_mem *mem, uint64_t gpa, uint64_t npages, uint64_t attributes,
-		      struct vmm_error *err);
+		      uint64_t runs, struct vmm_error *err);
 
 #endif

@@ -7,6 +7,9 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+/* A stop is looked for between two of these. */
+#define LOAD_PIECE (16ULL << 20)
+
 int mem_file_open(struct mem_file *file, const struct sys *sys, const char *path,
 		  struct vmm_error *err)
 {
@@ -102,18 +105,14 @@ static void make_pages(const struct sys *sys, uint8_t *p, uint64_t len)
 		sys->ops->madvise(sys->ctx, p - before, len + before, MADV_POPULATE_WRITE);
 }
 
-int mem_file_load(const struct mem_file *file, uint64_t offset, const struct guest_mem *mem,
-		  uint64_t gpa, uint64_t len, struct vmm_error *err)
+static int load_piece(const struct mem_file *file, uint64_t offset, const struct guest_mem *mem,
+		      uint64_t gpa, uint64_t len, struct vmm_error *err)
 {
 	const struct mem_region *r = mem_find(mem, gpa, len);
 	uint8_t *p = mem_ptr(mem, gpa, len);
 	uint64_t done = 0;
 	int ret;
 
-	if (!p)
-		return vmm_error_set(err, -EFAULT,
-				     "%s: %llu bytes at guest address %#llx are not all in RAM",
-				     file->path, (unsigned long long)len, (unsigned long long)gpa);
 	if (mem->backing == MEM_MEMFD && !mem->hugepages &&
 	    range_inside(offset, len, 0, file->size) && file->sys->ops->copy)
 		done = copy_to_memfd(file, offset, r, gpa, len);
@@ -122,5 +121,43 @@ int mem_file_load(const struct mem_file *file, uint64_t offset, const struct gue
 	ret = mem_file_read(file, offset + done, p + done, len - done, err);
 	if (ret == 0)
 		mem_note_written(mem, gpa, len);
+	return ret;
+}
+
+/* Are the bytes there? Those in the middle are believed to be. */
+static int look_up(const struct mem_file *file, uint64_t offset, uint64_t len,
+		   struct vmm_error *err)
+{
+	uint8_t byte;
+	int ret;
+
+	if (len == 0)
+		return 0;
+	ret = mem_file_read(file, offset, &byte, 1, err);
+	return ret < 0 ? ret : mem_file_read(file, offset + len - 1, &byte, 1, err);
+}
+
+int mem_file_load(const struct mem_file *file, uint64_t offset, const struct guest_mem *mem,
+		  uint64_t gpa, uint64_t len, struct vmm_error *err)
+{
+	uint64_t step;
+	int ret = 0;
+
+	if (!mem_ptr(mem, gpa, len))
+		return vmm_error_set(err, -EFAULT,
+				     "%s: %llu bytes at guest address %#llx are not all in RAM",
+				     file->path, (unsigned long long)len, (unsigned long long)gpa);
+	if (mem->unseen) {
+		ret = look_up(file, offset, len, err);
+		if (ret == 0)
+			mem_note_written(mem, gpa, len);
+		return ret;
+	}
+	for (uint64_t at = 0; ret == 0 && at < len; at += step) {
+		step = len - at < LOAD_PIECE ? len - at : LOAD_PIECE;
+		ret = mem_check_stop(mem, err);
+		if (ret == 0)
+			ret = load_piece(file, offset + at, mem, gpa + at, step, err);
+	}
 	return ret;
 }

@@ -29,7 +29,9 @@ struct mem_file mem_file_part(const struct mem_file *file, uint64_t offset, uint
 int mem_file_read(const struct mem_file *file, uint64_t offset, void *buf, size_t len,
 		  struct vmm_error *err);
 
-/* The same into guest memory; -EFAULT when [gpa, gpa + len) is not all inside one region. */
+/* The same into guest memory; -EFAULT when [gpa, gpa + len) is not all inside one region, -ECANCELED
+ * when the VM is stopped meanwhile. Where nobody looks at the contents (mem->unseen) only the first and
+ * the last byte are read, of however much. */
 int mem_file_load(const struct mem_file *file, uint64_t offset, const struct guest_mem *mem,
 		  uint64_t gpa, uint64_t len, struct vmm_error *err);
 

@@ -71,6 +71,10 @@ struct guest_mem {
 	bool sealed;   /* mem_seal() was called */
 	/* waits between two attempts; tests put something faster here */
 	void (*pause)(unsigned int microseconds);
+	/* NULL, or true when the VM is to end: see mem_check_stop() */
+	const atomic_bool *stop;
+	/* no VM, and nobody looks at what files have loaded: they are looked up, not read */
+	bool unseen;
 	struct mem_stats stats;
 	struct mem_region region[MEM_MAX_REGIONS];
 	size_t nregions;
@@ -84,6 +88,13 @@ struct guest_mem {
  */
 void mem_init(struct guest_mem *mem, const struct sys *sys, const struct kvm_vm *vm,
 	      bool hugepages);
+
+/*
+ * 0, or -ECANCELED with a sentence when the VM is to end. Whatever works on guest memory for long, in
+ * the launch or for a request of the guest's, asks this between two steps: nobody else can end it, for
+ * a thread that is not in KVM_RUN hears no kick.
+ */
+int mem_check_stop(const struct guest_mem *mem, struct vmm_error *err);
 
 /* Creates a region, maps it and, with a VM, makes it a memory slot; all of its pages are shared.
  * Regions must not overlap. On failure nothing of the region is left. */

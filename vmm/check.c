@@ -17,7 +17,7 @@ static void add(void *ctx, const struct vmm_error *fault)
 static int load(const struct vmm_config *config, const struct sys *sys, struct vmm_error *err)
 {
 	struct planned planned;
-	int ret = planned_build(&planned, sys, config, err);
+	int ret = planned_build(&planned, sys, config, false, err);
 
 	if (ret < 0)
 		return ret;

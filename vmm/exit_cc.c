@@ -15,6 +15,15 @@
 /* Faults in a row at one address before a vCPU counts as stuck. */
 #define SAME_FAULTS_MAX 16
 
+/*
+ * Runs of pages that one request converts before it answers EAGAIN. What the guest makes of that is
+ * KVM's affair: a TD is told to retry from this address on (KVM asks for 2 MiB at a time, which are
+ * fewer runs; Linux 7.2 and later, before it is an error), the guest of a software-protected VM sees
+ * EAGAIN itself. An SNP guest gets an error of the page-state change that says nothing, after which
+ * Linux ends itself: its requests are carried out to the end, however long that takes.
+ */
+#define RUNS_MAX 4096
+
 /* KVM_SYSTEM_EVENT types of newer kernels. */
 #define SYSTEM_EVENT_SEV_TERM  6
 #define SYSTEM_EVENT_TDX_FATAL 7
@@ -32,6 +41,7 @@ bool exit_hypercall(struct vcpu *vcpu)
 	uint64_t gpa = run->hypercall.args[0];
 	uint64_t npages = run->hypercall.args[1];
 	uint64_t attributes = run->hypercall.args[2];
+	uint64_t runs = vcpu->vm->cc.config.tech == CC_SNP ? UINT64_MAX : RUNS_MAX;
 	struct vmm_error err;
 	int ret;
 
@@ -40,8 +50,8 @@ bool exit_hypercall(struct vcpu *vcpu)
 			    vcpu->id, (unsigned long long)run->hypercall.nr);
 		return false;
 	}
-	ret = mem_map_gpa_range(&vcpu->vm->mem, gpa, npages, attributes, &err);
-	if (ret < 0)
+	ret = mem_map_gpa_range(&vcpu->vm->mem, gpa, npages, attributes, runs, &err);
+	if (ret < 0 && err.code != -ECANCELED && err.code != -EINPROGRESS)
 		tell_refusal(vcpu->vm, gpa, npages, err.text);
 	/* written at every exit: KVM does not clear it; errors are positive here */
 	run->hypercall.ret = (__u64)-ret;

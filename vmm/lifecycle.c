@@ -59,6 +59,10 @@ void minivmm_stop(struct minivmm *vm, enum minivmm_stop how)
 
 	while (seen < request && !atomic_compare_exchange_weak(&vm->stop_request, &seen, request))
 		;
+	/* what runs, the I/O thread ends in order; before that there is nobody but who loads and
+	 * launches, and looks at this */
+	if (how == MINIVMM_STOP_NOW && !atomic_load(&vm->ran))
+		atomic_store(&vm->stopping, true);
 	raise_eventfd(vm->stop_fd);
 }
 
@@ -74,21 +78,19 @@ static void stop_ready(struct loop_source *source, uint32_t events)
 		(struct minivmm *)((char *)source - offsetof(struct minivmm, stop_source));
 	uint64_t count;
 	ssize_t n = read(source->fd, &count, sizeof(count));
+	int request = atomic_exchange(&vm->stop_request, 0);
 
 	(void)n;
 	(void)events;
+	if (request == 1 + MINIVMM_STOP_NOW)
+		platform_stop(vm->platform);
 	if (atomic_load(&vm->stopping)) {
 		vm->loop.stop = true;
 		return;
 	}
-	switch (atomic_exchange(&vm->stop_request, 0)) {
-	case 1 + MINIVMM_STOP_POWER_BUTTON:
+	if (request == 1 + MINIVMM_STOP_POWER_BUTTON) {
 		platform_power_button(vm->platform);
 		vmm_log(&vm->log, VMM_LOG_INFO, "pressed the guest's power button");
-		break;
-	case 1 + MINIVMM_STOP_NOW:
-		platform_stop(vm->platform);
-		break;
 	}
 }
 

@@ -86,6 +86,7 @@ static int choose_memory_mode(struct minivmm *vm, struct vmm_error *err)
 	int ret;
 
 	mem_init(&vm->mem, vm->sys, &vm->kvm_vm, vm->config->machine.hugepages);
+	vm->mem.stop = &vm->stopping;
 	if (vm->cc.config.tech == CC_NONE && wanted == MEM_MODE_AUTO)
 		return 0;
 	ret = mem_probe(&vm->kvm_vm, cc_vm_type(vm->cc.config.tech), &offer, err);
@@ -233,6 +234,9 @@ int minivmm_load(struct minivmm *vm, struct vmm_error *err)
 	if (vm->plan->nitems)
 		return vmm_error_set(err, -EBUSY,
 				     "a VM is loaded once: this one was, or failed to");
+	ret = mem_check_stop(&vm->mem, err);
+	if (ret < 0)
+		return ret;
 	ret = boot_load(vm->boot, &vm->mem, vm->plan, err);
 	if (ret == 0)
 		ret = cc_check_vcpus(&vm->cc.config, vm->plan, err);
@@ -251,8 +255,10 @@ static int create_vcpus(struct minivmm *vm, struct vmm_error *err)
 {
 	while (vm->nvcpus < vm->config->machine.vcpus) {
 		struct vcpu *vcpu = &vm->vcpu[vm->nvcpus];
-		int ret = vcpu_init(vcpu, vm, vm->nvcpus, err);
+		int ret = mem_check_stop(&vm->mem, err);
 
+		if (ret == 0)
+			ret = vcpu_init(vcpu, vm, vm->nvcpus, err);
 		if (ret < 0)
 			return ret;
 		vm->nvcpus++;

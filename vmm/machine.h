@@ -105,10 +105,10 @@ struct minivmm {
 	int stop_fd; /* eventfd: minivmm_stop() wakes the I/O thread */
 	struct loop_source stop_source;
 	_Atomic int stop_request; /* 1 + enum minivmm_stop of the strongest request */
-	_Atomic bool stopping;	  /* vCPU threads leave their loops */
+	atomic_bool stopping;	  /* vCPU threads leave their loops; mem_check_stop() */
 	pthread_t io_thread;
 	bool io_started;
-	bool ran; /* minivmm_run() was called */
+	atomic_bool ran; /* minivmm_run() was called */
 };
 
 /* --- machine.c -------------------------------------------------------------------------------- */

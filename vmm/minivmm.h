@@ -13,10 +13,20 @@
  *
  * create opens /dev/kvm and makes the VM, its memory and its devices; load puts files into guest
  * memory; launch makes the vCPUs, and measures and seals a confidential VM; run starts the threads
- * and returns. Between launch and run is the place to drop privileges: nothing is opened later.
+ * and returns. Between launch and run is the place to drop privileges. This is all that needs them, or
+ * a path, afterwards; each with the process's credentials, root and working folder of that moment, so
+ * a relative path must still lead there:
  *
- * Only what a confidential guest asks for leads to files later: at each of its requests snp.certs
- * is read, or tdx.quote-socket is connected to.
+ *	net.socket	connected to again, each second, while passt is not there
+ *	vsock.path	each connection of the guest's to a port connects to PATH_PORT
+ *	snp.certs	opened and read at each request of the guest's for certificates
+ *	tdx.quote-socket  connected to at each request of the guest's for a quote
+ *	sockets of serial.output, console.output and vsock.path: who connects to them is accepted; their
+ *			paths are removed by minivmm_destroy()
+ *
+ * Nothing else is opened after minivmm_launch(): no image, no tap, no device of the host's. What comes
+ * into being without a path are the descriptors of connections, and threads (minivmm_run()).
+ * To relaunch is to make a new VM, which opens everything anew.
  *
  * Functions return 0 (or what they say) or a negative errno; the last parameter takes a sentence
  * about the failure and may be NULL. A failed minivmm_load, _launch or _run leaves the VM to be
@@ -118,7 +128,12 @@ enum minivmm_stop {
 	MINIVMM_STOP_NOW,	   /* as if the plug were pulled */
 };
 
-/* Any thread, any time after minivmm_create(); also from a signal handler. Returns at once. */
+/*
+ * Any thread, any time after minivmm_create(); also from a signal handler. Returns at once. Before
+ * minivmm_run() only MINIVMM_STOP_NOW means something then: load and launch look for it between two
+ * steps, and fail with -ECANCELED. A step can be long where the kernel is asked for all of an SNP
+ * guest's pages at once: a signal to that thread whose handler returns ends it, too.
+ */
 MINIVMM_API void minivmm_stop(struct minivmm *vm, enum minivmm_stop how);
 
 /* The terminal that is standard output has another size (SIGWINCH): tells a guest whose virtio
@@ -143,14 +158,16 @@ struct minivmm_result {
 
 /*
  * Waits until the VM is over and its threads have ended, at most timeout_ms (-1: for ever).
- * Returns 0, or -ETIMEDOUT with result->end RUNNING.
+ * Returns 0, or -ETIMEDOUT with result->end RUNNING, also when the VM is over and a thread of it is
+ * not: one that waits for the host, for a disk that does not answer for example, cannot be ended by
+ * anybody. minivmm_end_fd() tells that the VM is over.
  */
 MINIVMM_API int minivmm_wait(struct minivmm *vm, int timeout_ms, struct minivmm_result *result);
 
 /* A descriptor that becomes readable when the VM is over, for poll(); the VM's, never read it. */
 MINIVMM_API int minivmm_end_fd(const struct minivmm *vm);
 
-/* Stops the VM if it still runs, and frees it. NULL is fine. */
+/* Stops the VM if it still runs, waits for its threads without a limit, and frees it. NULL is fine. */
 MINIVMM_API void minivmm_destroy(struct minivmm *vm);
 
 /* --- timings ---------------------------------------------------------------------------------- */

@@ -20,11 +20,12 @@ struct planned {
 };
 
 /*
- * Checks the configuration and loads everything it names into memory of its own. Returns 0 or a
- * negative errno; on failure *planned needs no freeing.
+ * Checks the configuration and loads everything it names into memory of its own. `contents` false:
+ * nobody will look at what is in there, and the files are not read as far as it can be helped. Returns
+ * 0 or a negative errno; on failure *planned needs no freeing.
  */
 int planned_build(struct planned *planned, const struct sys *sys, const struct vmm_config *config,
-		  struct vmm_error *err);
+		  bool contents, struct vmm_error *err);
 void planned_free(struct planned *planned);
 
 void planned_text(const struct planned *planned, struct text *out);

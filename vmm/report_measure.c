@@ -71,7 +71,7 @@ int minivmm_measure(const struct minivmm_config *config, bool json, char **text,
 	int ret;
 
 	*text = NULL;
-	ret = planned_build(&planned, sys_host(), &config->config, err);
+	ret = planned_build(&planned, sys_host(), &config->config, true, err);
 	if (ret < 0)
 		return ret;
 	ret = cc_measure(&planned.cc.config, planned.plan, &planned.mem, &measurement, err);

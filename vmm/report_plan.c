@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static int load(struct planned *planned, struct vmm_error *err)
+static int load(struct planned *planned, bool contents, struct vmm_error *err)
 {
 	struct boot_demand demand;
 	struct boot_config config;
@@ -20,6 +20,9 @@ static int load(struct planned *planned, struct vmm_error *err)
 	ret = boot_open(&boot, &config, planned->mem.sys, &demand, err);
 	if (ret == 0)
 		ret = cc_setup_demand(&planned->cc, planned->config, &demand, err);
+	/* an ID block names the measurement, which the contents are needed for */
+	planned->mem.unseen =
+		!contents && !planned->config->snp.id_block && !planned->cc.config.snp.id_block;
 	if (ret == 0)
 		ret = boot_load(boot, &planned->mem, planned->plan, err);
 	boot_close(boot);
@@ -27,7 +30,7 @@ static int load(struct planned *planned, struct vmm_error *err)
 }
 
 int planned_build(struct planned *planned, const struct sys *sys, const struct vmm_config *config,
-		  struct vmm_error *err)
+		  bool contents, struct vmm_error *err)
 {
 	enum cc_tech tech;
 	int ret;
@@ -51,7 +54,7 @@ int planned_build(struct planned *planned, const struct sys *sys, const struct v
 	if (ret == 0)
 		ret = mem_add_ram(&planned->mem, config->machine.memory, err);
 	if (ret == 0)
-		ret = load(planned, err);
+		ret = load(planned, contents, err);
 	if (ret < 0)
 		planned_free(planned);
 	return ret;
@@ -71,7 +74,7 @@ int minivmm_plan(const struct minivmm_config *config, bool json, char **text, st
 	int ret;
 
 	*text = NULL;
-	ret = planned_build(&planned, sys_host(), &config->config, err);
+	ret = planned_build(&planned, sys_host(), &config->config, false, err);
 	if (ret < 0)
 		return ret;
 	if (json)

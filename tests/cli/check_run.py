@@ -106,7 +106,8 @@ class Signals(Case):
                                   stderr=subprocess.DEVNULL)
             self.assertEqual(vm.stdout.readline(), "launching\n")
             vm.send_signal(sig)
-            vm.communicate(timeout=20)
+            # the VM's sockets are removed with it
+            self.assertEqual(vm.communicate(timeout=20)[0], "destroyed\n")
             self.assertEqual(vm.returncode, -sig)
 
     def test_second_signal_stops_at_once(self):

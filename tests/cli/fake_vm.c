@@ -152,7 +152,8 @@ int minivmm_launch(struct minivmm *vm, struct vmm_error *err)
 	if (is(vm, "slow-launch")) {
 		puts("launching");
 		fflush(stdout);
-		sleep(60);
+		for (int i = 0; i < 600 && vm->result.end == MINIVMM_RUNNING; i++)
+			usleep(100000);
 	}
 	return 0;
 }
@@ -221,6 +222,9 @@ int minivmm_end_fd(const struct minivmm *vm)
 
 void minivmm_destroy(struct minivmm *vm)
 {
+	if (vm && is(vm, "slow-launch"))
+		puts("destroyed");
+	fflush(stdout);
 	if (vm)
 		close(vm->end_fd);
 	free(vm);

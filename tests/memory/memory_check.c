@@ -121,15 +121,17 @@ static void check_random(void)
 
 		if (page + n > end)
 			n = (unsigned int)(end - page);
-		CHECK(mem_map_gpa_range(&mem, gpa_of(page), n, private ? 16 : 0, &err) == 0,
+		CHECK(mem_map_gpa_range(&mem, gpa_of(page), n, private ? 16 : 0, UINT64_MAX,
+					&err) == 0,
 		      "step %u", step);
 		memset(oracle + page, private, n);
 		check_page(page);
 		check_page(page + n - 1);
 	}
 	check_all();
-	CHECK(mem_map_gpa_range(&mem, gpa_of(2 * REGION - 1), 2, 16, &err) == -EINVAL, "hole");
-	CHECK(mem_map_gpa_range(&mem, gpa_of(2 * REGION - 1), 2, 0, &err) == 0, "hole");
+	CHECK(mem_map_gpa_range(&mem, gpa_of(2 * REGION - 1), 2, 16, UINT64_MAX, &err) == -EINVAL,
+	      "hole");
+	CHECK(mem_map_gpa_range(&mem, gpa_of(2 * REGION - 1), 2, 0, UINT64_MAX, &err) == 0, "hole");
 	oracle[2 * REGION - 1] = false;
 	check_all();
 }
@@ -199,7 +201,7 @@ static void *guest(void *arg)
 		uint64_t n = 1 + (uint64_t)rand_r(&seed) % (2 * REGION - page);
 		uint64_t attributes = rand_r(&seed) & 1 ? 16 : 0;
 		struct vmm_error mine;
-		int ret = mem_map_gpa_range(&mem, gpa_of(page), n, attributes, &mine);
+		int ret = mem_map_gpa_range(&mem, gpa_of(page), n, attributes, UINT64_MAX, &mine);
 
 		CHECK(ret == 0 || ret == -EAGAIN, "conversion: %s", mine.text);
 	}
@@ -212,7 +214,7 @@ static void convert_while_in_use(unsigned int page, unsigned int n, bool private
 	int ret;
 
 	do
-		ret = mem_map_gpa_range(&mem, gpa_of(page), n, private ? 16 : 0, &err);
+		ret = mem_map_gpa_range(&mem, gpa_of(page), n, private ? 16 : 0, UINT64_MAX, &err);
 	while (ret == -EAGAIN);
 	CHECK(ret == 0, "page %u", page);
 }

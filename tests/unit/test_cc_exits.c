@@ -8,6 +8,9 @@
 
 #include "mem/convert.h"
 
+#include <errno.h>
+#include <sched.h>
+
 #define PAGES(n) ((n)*PAGE_SIZE)
 #define AT	 MIB(2) /* RAM that nothing was loaded into */
 #define PRIVATE	 MEMORY_FAULT_PRIVATE
@@ -56,6 +59,87 @@ static void look(struct model *m, void *ctx)
 		abort();
 	}
 }
+
+/* --- requests that take long --- */
+
+#define PIECES 5000 /* shared pages, each between private ones: more than one request converts */
+
+static const char *const techs[] = {"sw-protected", "snp"};
+
+/* A guest of 64 MiB that shares every second page of its upper half; returns the next step. */
+static struct model_step *checkerboard(struct model_step *step)
+{
+	for (uint64_t i = 0; i < PIECES; i++)
+		*step++ = (struct model_step)TO_SHARED(MIB(16) + PAGES(2 * i), 1);
+	return step;
+}
+
+static void launch_larger(const char *cc)
+{
+	teardown();
+	cc_machine_setup(&t, cc, 1, "1");
+	ck_assert_int_eq(config_set(&t.config, "machine.memory", "\"64M\"", &t.err), 0);
+	model_skip_measurement(t.model);
+	ck_assert_msg(cc_machine_launch(&t) == 0, "%s", t.err.text);
+}
+
+static atomic_bool armed;
+static uint64_t converted;
+
+static void arm(struct model *m, void *ctx)
+{
+	(void)m;
+	(void)ctx;
+	converted = atomic_load(&t.vm->mem.stats.conversions);
+	atomic_store(&armed, true);
+}
+
+/* A wait in the middle of the long request: here somebody stops the VM. */
+static void stop_when_armed(unsigned int microseconds)
+{
+	(void)microseconds;
+	if (!atomic_load(&armed))
+		return;
+	minivmm_stop(t.vm, MINIVMM_STOP_NOW);
+	while (!atomic_load(&t.vm->stopping))
+		sched_yield();
+}
+
+START_TEST(one_request_of_many_runs_can_be_stopped)
+{
+	static struct model_step steps[PIECES + 3];
+	struct model_step *step = checkerboard(steps);
+
+	launch_larger(techs[_i]);
+	atomic_store(&armed, false);
+	t.vm->mem.pause = stop_when_armed;
+	model_set_gmem_eagain_every(t.model, 100); /* conversions to private */
+	*step++ = (struct model_step)CALL(arm, NULL);
+	*step++ = (struct model_step)MAP_GPA_ANY(MIB(16), 2 * PIECES, 16);
+	*step++ = (struct model_step)POWER_OFF;
+	cc_machine_run(&t, steps, (size_t)(step - steps));
+	ends(MINIVMM_STOPPED, "");
+	ck_assert_uint_le(atomic_load(&t.vm->mem.stats.conversions) - converted, 101);
+}
+END_TEST
+
+/* Who can be told to ask again is; Linux as an SNP guest gives up, and gets what it asked for. */
+START_TEST(one_request_converts_so_many_runs_and_the_guest_asks_again)
+{
+	static struct model_step steps[PIECES + 3];
+	struct model_step *step = checkerboard(steps);
+	bool again = strcmp(techs[_i], "snp") != 0;
+
+	launch_larger(techs[_i]);
+	*step++ = (struct model_step)MAP_GPA(MIB(16), 2 * PIECES, 16, again ? EAGAIN : 0);
+	*step++ = (struct model_step)MAP_GPA(MIB(16), 2 * PIECES, 16, 0);
+	*step++ = (struct model_step)POWER_OFF;
+	cc_machine_run(&t, steps, (size_t)(step - steps));
+	ends(MINIVMM_POWEROFF, "");
+	for (uint64_t i = 0; i < PIECES; i++)
+		ck_assert(model_page_private(t.model, 0, MIB(16) + PAGES(2 * i)));
+}
+END_TEST
 
 #define LOOK(at, is) CALL(look, (&(struct look){.gpa = (at), .private = (is)}))
 
@@ -565,6 +649,8 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_request_may_be_large);
+	tcase_add_loop_test(tc, one_request_of_many_runs_can_be_stopped, 0, 2);
+	tcase_add_loop_test(tc, one_request_converts_so_many_runs_and_the_guest_asks_again, 0, 2);
 	tcase_add_test(tc, bad_ranges_are_refused);
 	tcase_add_test(tc, refused_requests_do_not_fill_the_log);
 	tcase_add_test(tc, a_page_in_use_is_told_as_eagain);

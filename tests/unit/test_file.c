@@ -222,6 +222,74 @@ START_TEST(a_file_goes_straight_into_guest_memory)
 }
 END_TEST
 
+static atomic_bool stopped;
+static unsigned int reads, stop_at;
+
+/* The VM is stopped while so many reads were made. */
+static ssize_t stopping_pread(void *ctx, int fd, void *buf, size_t len, uint64_t offset)
+{
+	if (++reads == stop_at)
+		atomic_store(&stopped, true);
+	return whole_pread(ctx, fd, buf, len, offset);
+}
+
+/* What loads a large file is loading it when the VM is stopped, and then leaves the rest. */
+START_TEST(loading_a_large_file_can_be_stopped)
+{
+	struct sys sys = *model_sys(m);
+	struct guest_mem mem;
+
+	short_ops = *sys.ops;
+	whole_pread = short_ops.pread;
+	short_ops.pread = stopping_pread;
+	sys.ops = &short_ops;
+	write_file("0123456789", 10);
+	ck_assert_int_eq(truncate(path, 200 << 20), 0);
+	ck_assert_int_eq(mem_file_open(&file, &sys, path, &err), 0);
+	mem_init(&mem, &sys, NULL, false);
+	ck_assert_int_eq(mem_add_region(&mem, "RAM", 0, 256 << 20, &err), 0);
+	mem.stop = &stopped;
+	atomic_store(&stopped, false);
+	reads = 0, stop_at = 2;
+	ck_assert_int_eq(mem_file_load(&file, 0, &mem, 0, 200 << 20, &err), -ECANCELED);
+	assert_says("stopped");
+	ck_assert_uint_eq(reads, 2);
+	atomic_store(&stopped, false);
+	reads = 0, stop_at = 0;
+	ck_assert_int_eq(mem_file_load(&file, 0, &mem, 0, 200 << 20, &err), 0);
+	ck_assert_mem_eq(mem_ptr(&mem, 0, 10), "0123456789", 10);
+	mem_destroy(&mem);
+	mem_file_close(&file);
+}
+END_TEST
+
+/* `check` and `plan` of a guest with gigabytes of initrd. */
+START_TEST(a_large_file_that_nobody_looks_at_is_not_read)
+{
+	struct sys sys = *model_sys(m);
+	struct guest_mem mem;
+
+	short_ops = *sys.ops;
+	whole_pread = short_ops.pread;
+	short_ops.pread = stopping_pread;
+	sys.ops = &short_ops;
+	write_file("0123456789", 10);
+	ck_assert_int_eq(truncate(path, 200 << 20), 0);
+	ck_assert_int_eq(mem_file_open(&file, &sys, path, &err), 0);
+	mem_init(&mem, &sys, NULL, false);
+	mem.unseen = true;
+	ck_assert_int_eq(mem_add_region(&mem, "RAM", 0, 256 << 20, &err), 0);
+	reads = 0, stop_at = 0;
+	ck_assert_int_eq(mem_file_load(&file, 0, &mem, 0, 200 << 20, &err), 0);
+	ck_assert_uint_eq(reads, 2);
+	/* but it is looked up */
+	ck_assert_int_eq(mem_file_load(&file, 1, &mem, 0, 200 << 20, &err), -ENODATA);
+	ck_assert_int_eq(mem_file_load(&file, 0, &mem, 128 << 20, 200 << 20, &err), -EFAULT);
+	mem_destroy(&mem);
+	mem_file_close(&file);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("file");
@@ -241,6 +309,8 @@ int main(void)
 	tcase_add_loop_test(tc, failing_calls_leave_nothing_open, 0, 3);
 	tcase_add_test(tc, short_reads_are_continued);
 	tcase_add_test(tc, a_file_goes_straight_into_guest_memory);
+	tcase_add_test(tc, loading_a_large_file_can_be_stopped);
+	tcase_add_test(tc, a_large_file_that_nobody_looks_at_is_not_read);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

@@ -337,6 +337,21 @@ START_TEST(the_address_is_forgotten_after_use)
 }
 END_TEST
 
+/* 4 GiB are no request that holds up the end of the VM. */
+START_TEST(a_transfer_ends_when_the_vm_does)
+{
+	atomic_bool stop = true;
+
+	mem.stop = &stop;
+	ck_assert_uint_eq(request(FILE_KEY << 16 | SELECT | READ, UINT32_MAX, TARGET), ERROR);
+	ck_assert_uint_eq(guest(TARGET)[0], 0);
+	atomic_store(&stop, false);
+	ck_assert_uint_eq(request(FILE_KEY << 16 | SELECT | READ, 16, TARGET), 0);
+	ck_assert_mem_eq(guest(TARGET), contents + 50, 16);
+	mem.stop = NULL;
+}
+END_TEST
+
 /* The request was read once: what is written over it changes nothing. */
 START_TEST(a_request_that_overwrites_itself)
 {
@@ -428,6 +443,7 @@ int main(void)
 	tcase_add_loop_test(plain, targets_outside_of_ram_are_errors, 0, ARRAY_SIZE(outside));
 	tcase_add_test(plain, requests_outside_of_ram_are_dropped);
 	tcase_add_test(plain, the_address_is_forgotten_after_use);
+	tcase_add_test(plain, a_transfer_ends_when_the_vm_does);
 	tcase_add_test(plain, a_request_that_overwrites_itself);
 	tcase_add_test(plain, a_file_that_has_shrunk_is_an_error);
 	suite_add_tcase(suite, plain);

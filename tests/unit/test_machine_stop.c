@@ -86,11 +86,28 @@ START_TEST(a_stop_before_the_start_is_not_forgotten)
 	int ret = machine_create(&t.vm, &t.config, model_sys(m), NULL, &t.err);
 
 	ck_assert_int_eq(ret, 0);
-	minivmm_stop(t.vm, MINIVMM_STOP_NOW);
 	ck_assert_int_eq(minivmm_load(t.vm, &t.err), 0);
 	ck_assert_int_eq(minivmm_launch(t.vm, &t.err), 0);
+	minivmm_stop(t.vm, MINIVMM_STOP_NOW);
 	ck_assert_int_eq(minivmm_run(t.vm, &t.err), 0);
 	machine_must_end(&t, MINIVMM_STOPPED);
+}
+END_TEST
+
+START_TEST(a_stop_ends_loading_and_launching)
+{
+	ck_assert_int_eq(machine_create(&t.vm, &t.config, model_sys(m), NULL, &t.err), 0);
+	if (_i == 1)
+		ck_assert_int_eq(minivmm_load(t.vm, &t.err), 0);
+	minivmm_stop(t.vm, MINIVMM_STOP_POWER_BUTTON); /* there is no guest to press it */
+	ck_assert_int_eq(mem_check_stop(&t.vm->mem, &t.err), 0);
+	minivmm_stop(t.vm, MINIVMM_STOP_NOW);
+	if (_i == 0)
+		ck_assert_int_eq(minivmm_load(t.vm, &t.err), -ECANCELED);
+	else
+		ck_assert_int_eq(minivmm_launch(t.vm, &t.err), -ECANCELED);
+	ck_assert_msg(strstr(t.err.text, "stopped") != NULL, "%s", t.err.text);
+	ck_assert_int_eq(minivmm_run(t.vm, &t.err), -EBUSY);
 }
 END_TEST
 
@@ -258,6 +275,7 @@ int main(void)
 	tcase_add_test(tc, another_thread_stops_vcpus_that_halt);
 	tcase_add_test(tc, a_signal_handler_may_stop);
 	tcase_add_test(tc, a_stop_before_the_start_is_not_forgotten);
+	tcase_add_loop_test(tc, a_stop_ends_loading_and_launching, 0, 2);
 	tcase_add_test(tc, a_vm_may_be_destroyed_while_it_runs);
 	tcase_add_test(tc, a_vm_may_be_destroyed_right_after_its_start);
 	tcase_add_loop_test(tc, a_vm_may_be_destroyed_at_each_earlier_stage, 0, 3);

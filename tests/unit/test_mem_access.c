@@ -267,7 +267,7 @@ static void *guest(void *arg)
 
 		/* a device that is busy is the guest's to wait for */
 		do
-			ret = mem_map_gpa_range(&mem, PAGES(page), n, attributes, NULL);
+			ret = mem_map_gpa_range(&mem, PAGES(page), n, attributes, UINT64_MAX, NULL);
 		while (ret == -EAGAIN);
 		if (ret < 0)
 			r->broken++;

@@ -211,7 +211,7 @@ END_TEST
 
 static int map_gpa(uint64_t gpa, uint64_t npages, uint64_t attributes)
 {
-	return mem_map_gpa_range(&mem, gpa, npages, attributes, &err);
+	return mem_map_gpa_range(&mem, gpa, npages, attributes, UINT64_MAX, &err);
 }
 
 START_TEST(a_guest_converts_in_both_directions_across_regions)

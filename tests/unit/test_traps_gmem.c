@@ -38,7 +38,7 @@ START_TEST(trap_efault_of_the_copy_back_taken_for_a_conversion)
 	/* a guest that runs is told that its request failed */
 	mem_seal(&mem);
 	model_fail_nth_of(m, d->conversion, 1, EFAULT);
-	ck_assert_int_eq(mem_map_gpa_range(&mem, PAGES(4), 2, 0, &err), -EINVAL);
+	ck_assert_int_eq(mem_map_gpa_range(&mem, PAGES(4), 2, 0, UINT64_MAX, &err), -EINVAL);
 	ck_assert_int_eq(mem_is_private(&mem, PAGES(4)), 1);
 	assert_record_is_true();
 }

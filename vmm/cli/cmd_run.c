@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -94,6 +95,32 @@ static void supervise(struct run *run, struct minivmm *vm, struct minivmm_result
 	minivmm_wait(vm, -1, result);
 }
 
+/* The VM that is being made and launched, for the handler of a signal that ends that. */
+static struct minivmm *_Atomic starting;
+
+static void stop_starting(void)
+{
+	struct minivmm *vm = atomic_load(&starting);
+
+	if (vm)
+		minivmm_stop(vm, MINIVMM_STOP_NOW);
+}
+
+/* With signals that end the program caught: see signals_caught(). */
+static int prepare(struct run *run, struct minivmm **vm, const struct minivmm_host *host,
+		   struct vmm_error *err)
+{
+	int ret = minivmm_create(vm, run->config, host, err);
+
+	atomic_store(&starting, ret == 0 ? *vm : NULL);
+	if (ret == 0 && !signals_caught())
+		ret = minivmm_load(*vm, err);
+	if (ret == 0 && !signals_caught())
+		ret = minivmm_launch(*vm, err);
+	atomic_store(&starting, NULL);
+	return ret;
+}
+
 static int start(struct run *run, struct minivmm **vm, struct vmm_error *err)
 {
 	struct minivmm_host host = {
@@ -103,13 +130,15 @@ static int start(struct run *run, struct minivmm **vm, struct vmm_error *err)
 	};
 	int ret;
 
+	signals_catch(stop_starting);
 	signals_hold(false);
-	ret = minivmm_create(vm, run->config, &host, err);
-	if (ret == 0)
-		ret = minivmm_load(*vm, err);
-	if (ret == 0)
-		ret = minivmm_launch(*vm, err);
+	ret = prepare(run, vm, &host, err);
 	signals_hold(true);
+	signals_catch(NULL);
+	if (signals_caught()) {
+		minivmm_destroy(*vm);
+		signals_die(signals_caught());
+	}
 	if (ret < 0)
 		return ret;
 	if (minivmm_config_uses_terminal(run->config))

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/cli/signals.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Those that signals_open() is about and that the caller of the program does not want ignored. */
@@ -36,6 +40,68 @@ void signals_hold(bool hold)
 
 	told_signals(&told);
 	sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &told, NULL);
+}
+
+/* --- while a VM is made --------------------------------------------------------------------------- */
+
+/* Two signals within so many milliseconds are one. */
+#define SAME_MS 1000
+
+static void (*_Atomic stop_function)(void);
+static atomic_int first;
+static _Atomic int64_t first_ms;
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void ask_to_stop(int sig)
+{
+	void (*stop)(void) = atomic_load(&stop_function);
+	int saved = errno, none = 0;
+
+	if (atomic_compare_exchange_strong(&first, &none, sig)) {
+		atomic_store(&first_ms, now_ms());
+	} else if (now_ms() - atomic_load(&first_ms) >= SAME_MS) {
+		signal(sig, SIG_DFL);
+		raise(sig); /* when this function has returned */
+	}
+	if (stop)
+		stop();
+	errno = saved;
+}
+
+void signals_catch(void (*stop)(void))
+{
+	static const int wanted[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+	/* no SA_RESTART: a system call that waits comes to an end */
+	struct sigaction action = {.sa_handler = stop ? ask_to_stop : SIG_DFL}, old;
+
+	atomic_store(&stop_function, stop);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if (sigaction(wanted[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaction(wanted[i], &action, NULL);
+}
+
+int signals_caught(void)
+{
+	return atomic_load(&first);
+}
+
+void signals_die(int sig)
+{
+	sigset_t one;
+
+	signal(sig, SIG_DFL);
+	sigemptyset(&one);
+	sigaddset(&one, sig);
+	raise(sig);
+	sigprocmask(SIG_UNBLOCK, &one, NULL);
+	_exit(128 + sig); /* not reached */
 }
 
 int signals_next(int fd)

@@ -56,7 +56,9 @@ static int move(struct fw_cfg *fw, uint64_t gpa, uint32_t len)
 	while (len > 0 && ret == 0) {
 		uint32_t piece = len < PIECE ? len : PIECE;
 
-		ret = move_piece(fw, gpa, piece);
+		ret = mem_check_stop(fw->mem, NULL);
+		if (ret == 0)
+			ret = move_piece(fw, gpa, piece);
 		gpa += piece; /* cannot wrap: the piece was in RAM */
 		len -= piece;
 	}
