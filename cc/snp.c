@@ -9,6 +9,7 @@
 #include "cc/snp_id.h"
 #include "cc/snp_status.h"
 #include "mem/convert.h"
+#include "vmm/kvm/device_hint.h"
 #include "vmm/kvm/uapi_snp.h"
 
 #include <errno.h>
@@ -47,14 +48,16 @@ static int open_sev(struct cc_launch *launch, struct vmm_error *err)
 {
 	const struct sys *sys = launch->vm->h.sys;
 	int fd = sys->ops->open(sys->ctx, "/dev/sev", O_RDWR);
+	char hint[DEVICE_HINT];
 
 	if (fd < 0) {
 		vmm_error_errno(err, fd, "unable to open /dev/sev");
-		vmm_error_hint(err, "%s",
-			       fd == -EACCES || fd == -EPERM
-				       ? "give the user access to it, for instance by a udev rule"
-				       : "is SNP enabled in the firmware setup, and the ccp module "
-					 "loaded?");
+		if (device_hint("/dev/sev", fd, hint))
+			vmm_error_hint(err, "%s", hint);
+		else
+			vmm_error_hint(err,
+				       "is SNP enabled in the firmware setup, and the ccp module "
+				       "loaded? In a container " DEVICE_OPTION("/dev/sev"));
 		return fd;
 	}
 	launch->sev_fd = fd;

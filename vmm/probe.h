@@ -44,7 +44,7 @@ struct probe {
 	bool cpu_virtualization;
 	bool kvm_usable;
 	struct vmm_error kvm_error; /* why not */
-	const char *kvm_remedy;
+	char kvm_remedy[VMM_ERROR_TEXT];
 	int api_version;
 	uint32_t max_vcpus;
 	unsigned int address_bits; /* of guest physical addresses; 0: not known */

@@ -5,11 +5,11 @@
  */
 #include "mem/mem.h"
 #include "vmm/base/bytes.h"
+#include "vmm/kvm/device_hint.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/machine.h"
 #include "vmm/probe.h"
 
-#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -47,20 +47,9 @@ static const struct probe_type all_types[PROBE_TYPES] = {
 		   "kvm_intel loaded with tdx=1 are needed"},
 };
 
-static void probe_cpu(struct probe *p)
+static void probe_cpu(struct probe *p, const struct sys *sys)
 {
-	unsigned int a = 0, b = 0, c = 0, d = 0;
-
-	__get_cpuid(0, &a, &b, &c, &d);
-	put_le32(p->cpu_vendor, b);
-	put_le32(p->cpu_vendor + 4, d);
-	put_le32(p->cpu_vendor + 8, c);
-	/* VMX: Intel SDM volume 2, CPUID leaf 1, ECX bit 5. SVM: AMD APM volume 3, appendix E,
-	 * leaf 0x80000001, ECX bit 2. */
-	if (__get_cpuid(1, &a, &b, &c, &d) && (c & 1u << 5))
-		p->cpu_virtualization = true;
-	if (__get_cpuid(0x80000001, &a, &b, &c, &d) && (c & 1u << 2))
-		p->cpu_virtualization = true;
+	p->cpu_virtualization = sys->ops->cpu(sys->ctx, p->cpu_vendor);
 }
 
 /* A small file with one decimal number. */
@@ -93,24 +82,37 @@ static void probe_hugepages(struct probe *p, const struct sys *sys)
 	p->hugepages_known &= read_number(sys, path, &p->hugepages_free);
 }
 
-static const char *kvm_remedy(const struct probe *p)
+static void kvm_remedy(const struct probe *p, char *text, size_t size)
 {
+	char access[DEVICE_HINT];
+
+	device_hint("/dev/kvm", p->kvm_error.code, access);
 	switch (p->kvm_error.code) {
 	case -EACCES:
 	case -EPERM:
-		return "become a member of the group kvm: usermod -aG kvm USER, then log in again";
+		snprintf(text, size, "%s", access);
+		return;
+	case -ENOTSUP:
+		if (p->cpu_virtualization)
+			break; /* another version of KVM's interface */
+			       /* fallthrough */
 	case -ENOENT:
 	case -ENODEV:
 	case -ENXIO:
 		if (!p->cpu_virtualization)
-			return "this CPU shows no virtualization extension: enable AMD-V or VT-x "
-			       "in the firmware setup, or nested virtualization on the host if "
-			       "this is a VM itself";
-		if (strcmp(p->cpu_vendor, "GenuineIntel") == 0)
-			return "load the module: modprobe kvm_intel";
-		return "load the module: modprobe kvm_amd";
+			snprintf(text, size,
+				 "this CPU shows no virtualization extension: enable AMD-V or VT-x "
+				 "in the firmware setup, or nested virtualization on the host if "
+				 "this is a VM itself");
+		else
+			snprintf(
+				text, size,
+				"load the module, modprobe kvm_%s, or in a container " DEVICE_OPTION(
+					"/dev/kvm"),
+				strcmp(p->cpu_vendor, "GenuineIntel") == 0 ? "intel" : "amd");
+		return;
 	}
-	return "see what the kernel's log says about kvm: dmesg | grep -i kvm";
+	snprintf(text, size, "see what the kernel's log says about kvm: dmesg | grep -i kvm");
 }
 
 /* Everything that only a VM of the type can tell. */
@@ -164,11 +166,11 @@ void probe_host(struct probe *p, const struct sys *sys)
 	*p = (struct probe){0};
 	memcpy(p->cap, all_caps, sizeof(p->cap));
 	memcpy(p->type, all_types, sizeof(p->type));
-	probe_cpu(p);
+	probe_cpu(p, sys);
 	probe_hugepages(p, sys);
 
 	if (kvm_system_open(&kvm, sys, &p->kvm_error) < 0) {
-		p->kvm_remedy = kvm_remedy(p);
+		kvm_remedy(p, p->kvm_remedy, sizeof(p->kvm_remedy));
 		return;
 	}
 	p->kvm_usable = true;

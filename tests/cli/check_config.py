@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Configurations that are wrong, or ask for what this version or this host does not have."""
 import os
+import re
 import unittest
 
 from program import Case, elf_kernel
@@ -57,7 +58,17 @@ class Config(Case):
         self.file("vm.toml", "[boot]\nkernel = 'kernel'\n")
         self.expect(["run", "vm.toml"], 1, "", "minivmm: unable to open /dev/kvm: ENOENT "
                     "(No such file or directory): enable virtualization in the firmware setup "
-                    "and load the module: modprobe kvm_amd or kvm_intel\n")
+                    "and load the module, modprobe kvm_amd or kvm_intel, or in a container give "
+                    "it the device (--device /dev/kvm)\n")
+
+    @unittest.skipIf(not os.access("/dev/kvm", os.R_OK | os.W_OK) or
+                     re.search(r"^flags.* (svm|vmx)\b", open("/proc/cpuinfo").read(), re.M),
+                     "this host has no KVM, or one with hardware virtualization")
+    def test_kvm_by_page_tables_alone(self):
+        self.file("kernel", elf_kernel())
+        self.file("vm.toml", "[boot]\nkernel = 'kernel'\n")
+        _, _, err = self.expect(["run", "vm.toml"], 1, "")
+        self.assertRegex(err, r"^minivmm: [^\n]*neither SVM nor VMX[^\n]*\n$")
 
 
 if __name__ == "__main__":

@@ -73,6 +73,7 @@ struct model {
 	pthread_mutex_t lock;
 	unsigned int patience; /* seconds */
 	uint64_t huge_pages;
+	bool pagetable_based; /* the CPU shows neither SVM nor VMX */
 
 	const char **call_name;
 	unsigned long ncalls;

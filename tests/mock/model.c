@@ -190,6 +190,11 @@ unsigned long model_count(struct model *m, const char *call)
 
 /* --- settings --- */
 
+void model_set_pagetable_based(struct model *m)
+{
+	m->pagetable_based = true;
+}
+
 void model_set_huge_pages(struct model *m, uint64_t npages)
 {
 	model_lock(m);

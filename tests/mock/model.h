@@ -39,6 +39,9 @@ void model_set_cap(struct model *m, unsigned long cap, int value);
 /* Free huge pages of 2 MiB; 0 at first. */
 void model_set_huge_pages(struct model *m, uint64_t npages);
 
+/* KVM works on a CPU that shows neither SVM nor VMX. */
+void model_set_pagetable_based(struct model *m);
+
 /* KVM_SET_MSRS stops at this index from now on, as for an MSR that the CPU lacks. */
 void model_refuse_msr(struct model *m, uint32_t index);
 

@@ -495,6 +495,15 @@ static int op_thread_join(void *ctx, pthread_t thread)
 	return real()->thread_join(NULL, thread);
 }
 
+/* Whatever CPU the tests run on. */
+static bool op_cpu(void *ctx, char vendor[13])
+{
+	const struct model *m = ctx;
+
+	memcpy(vendor, "AuthenticAMD", 13);
+	return !m->pagetable_based;
+}
+
 const struct sys_ops model_ops = {
 	.open = op_open,
 	.close = op_close,
@@ -521,6 +530,7 @@ const struct sys_ops model_ops = {
 	.eventfd = op_eventfd,
 	.timerfd = op_timerfd,
 	.ifindex = op_ifindex,
+	.cpu = op_cpu,
 	.thread_start = op_thread_start,
 	.thread_join = op_thread_join,
 };

@@ -25,8 +25,8 @@ static const struct {
 	int code;
 	const char *hint;
 } sev_errors[] = {
-	{ENOENT, "SNP enabled"}, {ENODEV, "SNP enabled"}, {EACCES, "udev"},
-	{EPERM, "udev"},	 {EMFILE, "/dev/sev"},
+	{ENOENT, "SNP enabled"},      {ENODEV, "SNP enabled"}, {EACCES, "(Permission denied): "},
+	{EPERM, "--device /dev/sev"}, {EMFILE, "/dev/sev"},
 };
 
 START_TEST(no_dev_sev)

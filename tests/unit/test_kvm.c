@@ -7,12 +7,14 @@
 
 #include "tests/mock/objects.h"
 #include "vmm/base/bytes.h"
+#include "vmm/kvm/device_hint.h"
 
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static struct model *m;
 static struct kvm_system kvm;
@@ -65,9 +67,13 @@ static const struct {
 	const char *name;
 	const char *remedy;
 } open_failures[] = {
-	{ENOENT, "ENOENT", "modprobe kvm_amd"}, {ENODEV, "ENODEV", "firmware setup"},
-	{ENXIO, "ENXIO", "modprobe"},		{EACCES, "EACCES", "usermod -aG kvm"},
-	{EPERM, "EPERM", "group kvm"},		{EMFILE, "EMFILE", "unable to open /dev/kvm"},
+	{ENOENT, "ENOENT", "modprobe kvm_amd"},
+	{ENODEV, "ENODEV", "firmware setup"},
+	{ENXIO, "ENXIO", "modprobe"},
+	{EACCES, "EACCES", "(Permission denied): "},
+	{ENOENT, "ENOENT", "--device /dev/kvm"},
+	{EPERM, "EPERM", "--device /dev/kvm"},
+	{EMFILE, "EMFILE", "unable to open /dev/kvm"},
 };
 
 START_TEST(a_missing_dev_kvm_names_the_remedy)
@@ -78,6 +84,54 @@ START_TEST(a_missing_dev_kvm_names_the_remedy)
 	assert_says("unable to open /dev/kvm");
 	assert_says(open_failures[_i].name);
 	assert_says(open_failures[_i].remedy);
+	ck_assert_int_eq(kvm.h.fd, -1);
+}
+END_TEST
+
+/* What keeps a user out depends on the device's mode, owner and group. */
+START_TEST(who_may_open_a_device_is_said)
+{
+	static const struct {
+		int code;
+		mode_t mode;
+		uid_t owner;
+		gid_t gid;
+		const char *group;
+		const char *says;
+	} devices[] = {
+		{-EACCES, 0660, 0, 104, "kvm", "root and the group kvm may, mode 0660"},
+		{-EACCES, 0660, 0, 104, "kvm", "usermod -aG kvm USER"},
+		{-EACCES, 0660, 0, 104, "kvm", "--group-add 104"},
+		{-EACCES, 0660, 0, 36, NULL, "the group 36 may"},
+		{-EACCES, 0660, 1000, 104, "kvm", "its owner and the group kvm"},
+		{-EACCES, 0600, 0, 0, "root", "only root may, mode 0600"},
+		{-EACCES, 0660, 0, 0, "root", "only root may, mode 0660"}, /* nobody joins that */
+		{-EACCES, 0600, 0, 0, "root", "chmod 0660 /dev/kvm"},
+		{-EACCES, 0640, 0, 104, "kvm", "only root may, mode 0640"},
+		{-EACCES, 0666, 0, 104, "kvm", "a security module"},
+		{-EPERM, 0666, 0, 104, "kvm", "--device /dev/kvm"},
+	};
+	char text[DEVICE_HINT];
+
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		device_hint_mode("/dev/kvm", devices[i].code, S_IFCHR | devices[i].mode,
+				 devices[i].owner, devices[i].gid, devices[i].group, text);
+		ck_assert_msg(strstr(text, devices[i].says) != NULL, "\"%s\" is not in \"%s\"",
+			      devices[i].says, text);
+	}
+	ck_assert(device_hint("/", -EACCES, text));
+	ck_assert_ptr_nonnull(strstr(text, "only root may"));
+	ck_assert(!device_hint("/", -ENOENT, text));
+}
+END_TEST
+
+/* A KVM that works by page tables alone: a guest there says nothing, for ever. */
+START_TEST(a_kvm_without_svm_and_vmx_is_refused)
+{
+	model_set_pagetable_based(m);
+	ck_assert_int_eq(kvm_system_open(&kvm, model_sys(m), &err), -ENOTSUP);
+	assert_says("neither SVM nor VMX");
+	assert_says("no ordinary kernel runs");
 	ck_assert_int_eq(kvm.h.fd, -1);
 }
 END_TEST
@@ -352,6 +406,8 @@ static TCase *all_tests(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, kvm_opens_and_closes);
 	tcase_add_loop_test(tc, a_missing_dev_kvm_names_the_remedy, 0, ARRAY_SIZE(open_failures));
+	tcase_add_test(tc, who_may_open_a_device_is_said);
+	tcase_add_test(tc, a_kvm_without_svm_and_vmx_is_refused);
 	tcase_add_test(tc, another_api_version_is_refused);
 	tcase_add_test(tc, a_kvm_run_that_is_too_small_is_refused);
 	tcase_add_loop_test(tc, failing_first_questions_leave_nothing_open, 0, 2);

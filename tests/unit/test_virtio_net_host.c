@@ -249,7 +249,8 @@ START_TEST(reasons_why_a_tap_cannot_be_used_are_told)
 	h.ops.ioctl = refuse_all;
 	refused(-EPERM, "belongs to another user");
 	h.ops.open = no_tun;
-	refused(-ENOENT, "load its module tun");
+	refused(-ENOENT,
+		"module tun, or in a container give it the device (--device /dev/net/tun)");
 }
 END_TEST
 

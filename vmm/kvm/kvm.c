@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/kvm/kvm.h"
 
+#include "vmm/kvm/device_hint.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -58,13 +60,35 @@ int kvm_ioctl(const struct kvm_fd *h, unsigned long request, const char *name, v
 
 static int open_failed(int ret, struct vmm_error *err)
 {
+	char hint[DEVICE_HINT];
+
 	vmm_error_errno(err, ret, "unable to open /dev/kvm");
 	if (ret == -ENOENT || ret == -ENODEV || ret == -ENXIO)
-		vmm_error_hint(err, "enable virtualization in the firmware setup and load the "
-				    "module: modprobe kvm_amd or kvm_intel");
-	else if (ret == -EACCES || ret == -EPERM)
-		vmm_error_hint(err, "become a member of the group kvm: usermod -aG kvm USER");
+		vmm_error_hint(
+			err,
+			"enable virtualization in the firmware setup and load the "
+			"module, modprobe kvm_amd or kvm_intel, or in a container " DEVICE_OPTION(
+				"/dev/kvm"));
+	else if (device_hint("/dev/kvm", ret, hint))
+		vmm_error_hint(err, "%s", hint);
 	return ret;
+}
+
+/* There is a KVM that needs no virtualization extension: it runs guests in user mode, on page tables
+ * of its own. Only a kernel that was made for that gets any further than its first instructions there,
+ * and others say nothing, for ever. */
+static int check_cpu(const struct sys *sys, struct vmm_error *err)
+{
+	char vendor[13];
+
+	if (sys->ops->cpu(sys->ctx, vendor))
+		return 0;
+	return vmm_error_set(
+		err, -ENOTSUP,
+		"/dev/kvm works, but by page tables alone (PVM): the CPU shows neither "
+		"SVM nor VMX, and no ordinary kernel runs without: use a host with "
+		"hardware virtualization, or where this is a VM itself, one with nested "
+		"virtualization");
 }
 
 int kvm_system_open(struct kvm_system *kvm, const struct sys *sys, struct vmm_error *err)
@@ -81,6 +105,8 @@ int kvm_system_open(struct kvm_system *kvm, const struct sys *sys, struct vmm_er
 	if (ret >= 0 && ret != KVM_API_VERSION)
 		ret = vmm_error_set(err, -ENOTSUP, "/dev/kvm speaks API version %d, not %d", ret,
 				    KVM_API_VERSION);
+	if (ret >= 0)
+		ret = check_cpu(sys, err);
 	if (ret >= 0)
 		ret = kvm_ioctl(&kvm->h, KVM_GET_VCPU_MMAP_SIZE, "KVM_GET_VCPU_MMAP_SIZE", NULL,
 				err);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/kvm/sys.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <net/if.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -291,6 +293,23 @@ static int host_thread_join(void *ctx, pthread_t thread)
 	return -pthread_join(thread, NULL);
 }
 
+/* VMX: Intel SDM volume 2, CPUID leaf 1, ECX bit 5. SVM: AMD APM volume 3, appendix E, leaf
+ * 0x80000001, ECX bit 2. */
+static bool host_cpu(void *ctx, char vendor[13])
+{
+	unsigned int a = 0, b = 0, c = 0, d = 0;
+
+	(void)ctx;
+	__get_cpuid(0, &a, &b, &c, &d);
+	memcpy(vendor, &b, 4);
+	memcpy(vendor + 4, &d, 4);
+	memcpy(vendor + 8, &c, 4);
+	vendor[12] = '\0';
+	if (__get_cpuid(1, &a, &b, &c, &d) && (c & 1u << 5))
+		return true;
+	return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & 1u << 2);
+}
+
 const struct sys *sys_host(void)
 {
 	static const struct sys_ops ops = {
@@ -319,6 +338,7 @@ const struct sys *sys_host(void)
 		.eventfd = host_eventfd,
 		.timerfd = host_timerfd,
 		.ifindex = host_ifindex,
+		.cpu = host_cpu,
 		.thread_start = host_thread_start,
 		.thread_join = host_thread_join,
 	};

@@ -95,6 +95,8 @@ struct sys_ops {
 	int (*timerfd)(void *ctx);
 	/* number of the host's network interface of that name; -ENODEV: there is none */
 	int (*ifindex)(void *ctx, const char *name);
+	/* does the CPU show SVM or VMX? *vendor: "AuthenticAMD", "GenuineIntel" */
+	bool (*cpu)(void *ctx, char vendor[13]);
 	int (*thread_start)(void *ctx, pthread_t *thread, void *(*fn)(void *), void *arg);
 	int (*thread_join)(void *ctx, pthread_t thread);
 };

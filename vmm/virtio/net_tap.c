@@ -8,6 +8,7 @@
 #include "vmm/virtio/net_internal.h"
 
 #include "vmm/base/bytes.h"
+#include "vmm/kvm/device_hint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -104,12 +105,16 @@ static int refused(const char *key, const struct config_net *config, int ret, st
 static int open_tun(const struct sys *sys, const char *key, struct vmm_error *err)
 {
 	int fd = sys->ops->open(sys->ctx, TUN, O_RDWR | O_NONBLOCK);
+	char hint[DEVICE_HINT];
 
 	if (fd >= 0)
 		return fd;
 	vmm_error_errno(err, fd, "%s.tap: unable to open " TUN, key);
 	if (fd == -ENOENT || fd == -ENODEV || fd == -ENXIO)
-		vmm_error_hint(err, "the host has no tap interfaces: load its module tun");
+		vmm_error_hint(err,
+			       "load the host's module tun, or in a container " DEVICE_OPTION(TUN));
+	else if (device_hint(TUN, fd, hint))
+		vmm_error_hint(err, "%s", hint);
 	return fd;
 }
 
