@@ -75,7 +75,7 @@ int firmware_snp_load(const struct firmware *fw, const struct boot_config *confi
 		      struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err)
 {
 	const struct ovmf_section *section;
-	uint8_t table[KERNEL_HASHES_SIZE];
+	uint8_t table[KERNEL_HASHES_SIZE] = {0};
 	int ret;
 
 	plan->entry.ap_eip = fw->ovmf.ap_eip;
@@ -84,9 +84,10 @@ int firmware_snp_load(const struct firmware *fw, const struct boot_config *confi
 		ret = add_section(&fw->ovmf.section[i], config->kernel, mem, plan, err);
 	if (ret < 0 || !config->kernel)
 		return ret;
-	ret = kernel_hashes_build(&fw->kernel.kernel,
-				  fw->kernel.have_initrd ? &fw->kernel.initrd : NULL,
-				  config->cmdline, table, err);
+	if (!mem->unseen) /* or it would read gigabytes for hashes that nobody looks at */
+		ret = kernel_hashes_build(&fw->kernel.kernel,
+					  fw->kernel.have_initrd ? &fw->kernel.initrd : NULL,
+					  config->cmdline, table, err);
 	if (ret < 0)
 		return ret;
 	/* with zeros around the table */
