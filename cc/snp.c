@@ -52,7 +52,7 @@ static int open_sev(struct cc_launch *launch, struct vmm_error *err)
 
 	if (fd < 0) {
 		vmm_error_errno(err, fd, "unable to open /dev/sev");
-		if (device_hint("/dev/sev", fd, hint))
+		if (device_hint(sys, "/dev/sev", fd, hint))
 			vmm_error_hint(err, "%s", hint);
 		else
 			vmm_error_hint(err,

@@ -82,11 +82,11 @@ static void probe_hugepages(struct probe *p, const struct sys *sys)
 	p->hugepages_known &= read_number(sys, path, &p->hugepages_free);
 }
 
-static void kvm_remedy(const struct probe *p, char *text, size_t size)
+static void kvm_remedy(const struct probe *p, const struct sys *sys, char *text, size_t size)
 {
 	char access[DEVICE_HINT];
 
-	device_hint("/dev/kvm", p->kvm_error.code, access);
+	device_hint(sys, "/dev/kvm", p->kvm_error.code, access);
 	switch (p->kvm_error.code) {
 	case -EACCES:
 	case -EPERM:
@@ -170,7 +170,7 @@ void probe_host(struct probe *p, const struct sys *sys)
 	probe_hugepages(p, sys);
 
 	if (kvm_system_open(&kvm, sys, &p->kvm_error) < 0) {
-		kvm_remedy(p, p->kvm_remedy, sizeof(p->kvm_remedy));
+		kvm_remedy(p, sys, p->kvm_remedy, sizeof(p->kvm_remedy));
 		return;
 	}
 	p->kvm_usable = true;

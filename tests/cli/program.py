@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs the program under test; shared by the check_*.py scripts."""
 import os
+import re
 import struct
 import subprocess
 import tempfile
@@ -8,6 +9,13 @@ import unittest
 
 MINIVMM = os.environ["MINIVMM"]
 FAKE = os.environ["MINIVMM_FAKE"]
+
+
+def usable_kvm():
+    """Is there a KVM that runs ordinary kernels?"""
+    with open("/proc/cpuinfo") as cpus:
+        hardware = re.search(r"^flags.* (svm|vmx)\b", cpus.read(), re.M)
+    return bool(hardware) and os.path.exists("/dev/kvm")
 
 
 class Case(unittest.TestCase):

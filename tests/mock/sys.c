@@ -495,6 +495,15 @@ static int op_thread_join(void *ctx, pthread_t thread)
 	return real()->thread_join(NULL, thread);
 }
 
+/* As Debian's udev leaves /dev/kvm. */
+static int op_owner(void *ctx, const char *path, struct sys_owner *owner)
+{
+	(void)ctx;
+	(void)path;
+	*owner = (struct sys_owner){.mode = 0660, .gid = 104, .group = "kvm"};
+	return 0;
+}
+
 /* Whatever CPU the tests run on. */
 static bool op_cpu(void *ctx, char vendor[13])
 {
@@ -530,6 +539,7 @@ const struct sys_ops model_ops = {
 	.eventfd = op_eventfd,
 	.timerfd = op_timerfd,
 	.ifindex = op_ifindex,
+	.owner = op_owner,
 	.cpu = op_cpu,
 	.thread_start = op_thread_start,
 	.thread_join = op_thread_join,

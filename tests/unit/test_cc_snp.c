@@ -25,7 +25,7 @@ static const struct {
 	int code;
 	const char *hint;
 } sev_errors[] = {
-	{ENOENT, "SNP enabled"},      {ENODEV, "SNP enabled"}, {EACCES, "(Permission denied): "},
+	{ENOENT, "SNP enabled"},      {ENODEV, "SNP enabled"}, {EACCES, "usermod -aG"},
 	{EPERM, "--device /dev/sev"}, {EMFILE, "/dev/sev"},
 };
 

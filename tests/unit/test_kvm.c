@@ -12,6 +12,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -70,7 +71,7 @@ static const struct {
 	{ENOENT, "ENOENT", "modprobe kvm_amd"},
 	{ENODEV, "ENODEV", "firmware setup"},
 	{ENXIO, "ENXIO", "modprobe"},
-	{EACCES, "EACCES", "(Permission denied): "},
+	{EACCES, "EACCES", "usermod -aG kvm"},
 	{ENOENT, "ENOENT", "--device /dev/kvm"},
 	{EPERM, "EPERM", "--device /dev/kvm"},
 	{EMFILE, "EMFILE", "unable to open /dev/kvm"},
@@ -102,7 +103,7 @@ START_TEST(who_may_open_a_device_is_said)
 		{-EACCES, 0660, 0, 104, "kvm", "root and the group kvm may, mode 0660"},
 		{-EACCES, 0660, 0, 104, "kvm", "usermod -aG kvm USER"},
 		{-EACCES, 0660, 0, 104, "kvm", "--group-add 104"},
-		{-EACCES, 0660, 0, 36, NULL, "the group 36 may"},
+		{-EACCES, 0660, 0, 36, "", "the group 36 may"},
 		{-EACCES, 0660, 1000, 104, "kvm", "its owner and the group kvm"},
 		{-EACCES, 0600, 0, 0, "root", "only root may, mode 0600"},
 		{-EACCES, 0660, 0, 0, "root", "only root may, mode 0660"}, /* nobody joins that */
@@ -114,14 +115,21 @@ START_TEST(who_may_open_a_device_is_said)
 	char text[DEVICE_HINT];
 
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
-		device_hint_mode("/dev/kvm", devices[i].code, S_IFCHR | devices[i].mode,
-				 devices[i].owner, devices[i].gid, devices[i].group, text);
+		struct sys_owner owner = {.mode = S_IFCHR | devices[i].mode,
+					  .uid = devices[i].owner,
+					  .gid = devices[i].gid};
+
+		snprintf(owner.group, sizeof(owner.group), "%s", devices[i].group);
+		device_hint_mode("/dev/kvm", devices[i].code, &owner, text);
 		ck_assert_msg(strstr(text, devices[i].says) != NULL, "\"%s\" is not in \"%s\"",
 			      devices[i].says, text);
 	}
-	ck_assert(device_hint("/", -EACCES, text));
-	ck_assert_ptr_nonnull(strstr(text, "only root may"));
-	ck_assert(!device_hint("/", -ENOENT, text));
+	/* the real one: folder and group that every host has */
+	ck_assert(device_hint(sys_host(), "/", -EACCES, text));
+	ck_assert_msg(strstr(text, "only root may") != NULL, "%s", text);
+	ck_assert(device_hint(sys_host(), "/nosuch/device", -EACCES, text));
+	ck_assert_msg(strstr(text, "a folder on the way") != NULL, "%s", text);
+	ck_assert(!device_hint(sys_host(), "/", -ENOENT, text));
 }
 END_TEST
 

@@ -122,6 +122,14 @@ static int host_cloexec(void *ctx, int fd)
 	return 0;
 }
 
+static int host_owner(void *ctx, const char *path, struct sys_owner *owner)
+{
+	(void)ctx;
+	ck_assert_str_eq(path, "/dev/kvm");
+	*owner = (struct sys_owner){.mode = 0660, .gid = 104, .group = "kvm"};
+	return 0;
+}
+
 static bool host_cpu(void *ctx, char vendor[13])
 {
 	const struct host *host = ctx;
@@ -131,6 +139,7 @@ static bool host_cpu(void *ctx, char vendor[13])
 }
 
 static const struct sys_ops ops = {
+	.owner = host_owner,
 	.cpu = host_cpu,
 	.open = host_open,
 	.close = host_close,
@@ -304,7 +313,7 @@ static const struct {
 	int error;
 	const char *remedy;
 } no_kvm[] = {
-	{-EACCES, "may"},
+	{-EACCES, "usermod -aG kvm"},
 	{-EPERM, "--device /dev/kvm"},
 	{-ENOMEM, "dmesg"},
 };

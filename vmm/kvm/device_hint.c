@@ -3,38 +3,17 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
-/* A statically linked program has no getgrgid(): that would load libraries. *name stays as it is when
- * the group has none. */
-static void group_name(gid_t gid, char *name, size_t size)
+void device_hint_mode(const char *path, int code, const struct sys_owner *owner,
+		      char text[DEVICE_HINT])
 {
-	FILE *file = fopen("/etc/group", "re");
-	char line[1024];
-
-	while (file && fgets(line, sizeof(line), file)) {
-		char *password = strchr(line, ':');
-		char *number = password ? strchr(password + 1, ':') : NULL;
-
-		if (number && strtoul(number + 1, NULL, 10) == gid) {
-			snprintf(name, size, "%.*s", (int)(password - line), line);
-			break;
-		}
-	}
-	if (file)
-		fclose(file);
-}
-
-void device_hint_mode(const char *path, int code, mode_t mode, uid_t owner, gid_t gid,
-		      const char *group, char text[DEVICE_HINT])
-{
-	const char *user = owner == 0 ? "root" : "its owner";
+	mode_t mode = owner->mode & 07777;
+	const char *group = owner->group;
+	const char *user = owner->uid == 0 ? "root" : "its owner";
 	char number[16];
 
-	snprintf(number, sizeof(number), "%u", gid);
-	if (!group)
+	snprintf(number, sizeof(number), "%u", owner->gid);
+	if (!group[0])
 		group = number;
 	if (code == -EPERM)
 		snprintf(text, DEVICE_HINT,
@@ -45,35 +24,31 @@ void device_hint_mode(const char *path, int code, mode_t mode, uid_t owner, gid_
 		snprintf(text, DEVICE_HINT,
 			 "its mode %04o lets everybody: a security module forbids it, or a folder "
 			 "on the way to it",
-			 mode & 07777);
-	else if ((mode & 0060) == 0060 && gid != 0)
+			 mode);
+	else if ((mode & 0060) == 0060 && owner->gid != 0)
 		snprintf(
 			text, DEVICE_HINT,
 			"%s and the group %s may, mode %04o: become a member of the group %s, usermod "
 			"-aG %s USER, and log in again; in a container --group-add %u",
-			user, group, mode & 07777, group, group, gid);
+			user, group, mode, group, group, owner->gid);
 	else
 		snprintf(
 			text, DEVICE_HINT,
 			"only %s may, mode %04o: give it to a group (chgrp kvm %s; chmod 0660 %s), or "
 			"for good by a udev rule",
-			user, mode & 07777, path, path);
+			user, mode, path, path);
 }
 
-bool device_hint(const char *path, int code, char text[DEVICE_HINT])
+bool device_hint(const struct sys *sys, const char *path, int code, char text[DEVICE_HINT])
 {
-	char group[64] = "";
-	struct stat st;
+	struct sys_owner owner = {.gid = 0};
 
 	text[0] = '\0';
 	if (code != -EACCES && code != -EPERM)
 		return false;
-	if (stat(path, &st) < 0) {
+	if (sys->ops->owner(sys->ctx, path, &owner) == 0)
+		device_hint_mode(path, code, &owner, text);
+	else
 		snprintf(text, DEVICE_HINT, "a folder on the way to it may not be searched");
-		return true;
-	}
-	group_name(st.st_gid, group, sizeof(group));
-	device_hint_mode(path, code, st.st_mode, st.st_uid, st.st_gid, group[0] ? group : NULL,
-			 text);
 	return true;
 }

@@ -3,19 +3,20 @@
 #ifndef VMM_KVM_DEVICE_HINT_H
 #define VMM_KVM_DEVICE_HINT_H
 
-#include <stdbool.h>
-#include <sys/types.h>
+#include "vmm/kvm/sys.h"
 
-#define DEVICE_HINT 256
+#include <stdbool.h>
+
+#define DEVICE_HINT 384
 
 /* What puts a device into a container; part of a sentence. */
 #define DEVICE_OPTION(path) "give it the device (--device " path ")"
 
 /* `code` is what open() said. A hint for EACCES and EPERM in `text`; false for all else. */
-bool device_hint(const char *path, int code, char text[DEVICE_HINT]);
+bool device_hint(const struct sys *sys, const char *path, int code, char text[DEVICE_HINT]);
 
-/* The same of a device with that mode, owner and group, whose name is NULL if it has none. */
-void device_hint_mode(const char *path, int code, mode_t mode, uid_t owner, gid_t gid,
-		      const char *group, char text[DEVICE_HINT]);
+/* The same of a device whose owner is known. */
+void device_hint_mode(const char *path, int code, const struct sys_owner *owner,
+		      char text[DEVICE_HINT]);
 
 #endif

@@ -58,7 +58,7 @@ int kvm_ioctl(const struct kvm_fd *h, unsigned long request, const char *name, v
 	return ret;
 }
 
-static int open_failed(int ret, struct vmm_error *err)
+static int open_failed(const struct sys *sys, int ret, struct vmm_error *err)
 {
 	char hint[DEVICE_HINT];
 
@@ -69,7 +69,7 @@ static int open_failed(int ret, struct vmm_error *err)
 			"enable virtualization in the firmware setup and load the "
 			"module, modprobe kvm_amd or kvm_intel, or in a container " DEVICE_OPTION(
 				"/dev/kvm"));
-	else if (device_hint("/dev/kvm", ret, hint))
+	else if (device_hint(sys, "/dev/kvm", ret, hint))
 		vmm_error_hint(err, "%s", hint);
 	return ret;
 }
@@ -98,7 +98,7 @@ int kvm_system_open(struct kvm_system *kvm, const struct sys *sys, struct vmm_er
 	*kvm = (struct kvm_system){.h = {.sys = sys, .fd = -1, .name = "/dev/kvm"}};
 	ret = sys->ops->open(sys->ctx, "/dev/kvm", O_RDWR);
 	if (ret < 0)
-		return open_failed(ret, err);
+		return open_failed(sys, ret, err);
 	kvm->h.fd = ret;
 
 	ret = kvm_ioctl(&kvm->h, KVM_GET_API_VERSION, "KVM_GET_API_VERSION", NULL, err);

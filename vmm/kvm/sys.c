@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -293,6 +295,38 @@ static int host_thread_join(void *ctx, pthread_t thread)
 	return -pthread_join(thread, NULL);
 }
 
+/* A statically linked program has no getgrgid(): that would load libraries. *name stays as it is when
+ * the group has none. */
+static void group_name(gid_t gid, char *name, size_t size)
+{
+	FILE *file = fopen("/etc/group", "re");
+	char line[1024];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		char *password = strchr(line, ':');
+		char *number = password ? strchr(password + 1, ':') : NULL;
+
+		if (number && strtoul(number + 1, NULL, 10) == gid) {
+			snprintf(name, size, "%.*s", (int)(password - line), line);
+			break;
+		}
+	}
+	if (file)
+		fclose(file);
+}
+
+static int host_owner(void *ctx, const char *path, struct sys_owner *owner)
+{
+	struct stat st;
+
+	(void)ctx;
+	if (stat(path, &st) < 0)
+		return -errno;
+	*owner = (struct sys_owner){.mode = st.st_mode, .uid = st.st_uid, .gid = st.st_gid};
+	group_name(st.st_gid, owner->group, sizeof(owner->group));
+	return 0;
+}
+
 /* VMX: Intel SDM volume 2, CPUID leaf 1, ECX bit 5. SVM: AMD APM volume 3, appendix E, leaf
  * 0x80000001, ECX bit 2. */
 static bool host_cpu(void *ctx, char vendor[13])
@@ -338,6 +372,7 @@ const struct sys *sys_host(void)
 		.eventfd = host_eventfd,
 		.timerfd = host_timerfd,
 		.ifindex = host_ifindex,
+		.owner = host_owner,
 		.cpu = host_cpu,
 		.thread_start = host_thread_start,
 		.thread_join = host_thread_join,

@@ -36,6 +36,14 @@ struct sys_identity {
 	uint64_t ino;  /* 0 for devices */
 };
 
+/* To whom a file belongs. */
+struct sys_owner {
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	char group[64]; /* "": it has no name */
+};
+
 struct sys_ops {
 	/* descriptor; always opened close-on-exec */
 	int (*open)(void *ctx, const char *path, int flags);
@@ -95,6 +103,7 @@ struct sys_ops {
 	int (*timerfd)(void *ctx);
 	/* number of the host's network interface of that name; -ENODEV: there is none */
 	int (*ifindex)(void *ctx, const char *name);
+	int (*owner)(void *ctx, const char *path, struct sys_owner *owner);
 	/* does the CPU show SVM or VMX? *vendor: "AuthenticAMD", "GenuineIntel" */
 	bool (*cpu)(void *ctx, char vendor[13]);
 	int (*thread_start)(void *ctx, pthread_t *thread, void *(*fn)(void *), void *arg);

@@ -113,7 +113,7 @@ static int open_tun(const struct sys *sys, const char *key, struct vmm_error *er
 	if (fd == -ENOENT || fd == -ENODEV || fd == -ENXIO)
 		vmm_error_hint(err,
 			       "load the host's module tun, or in a container " DEVICE_OPTION(TUN));
-	else if (device_hint(TUN, fd, hint))
+	else if (device_hint(sys, TUN, fd, hint))
 		vmm_error_hint(err, "%s", hint);
 	return fd;
 }
