@@ -40,6 +40,9 @@
  * thread SIGUSR1 and receives it without a handler, whatever the signal's disposition is. A SIGUSR1
  * that somebody else sends to the whole process may be received there, too: use another signal for
  * your own ends.
+ *
+ * Descriptors 0 to 2 have to be open, on /dev/null for instance, when the library is used: one that
+ * is closed would be the first that is opened here.
  */
 #ifndef MINIVMM_H
 #define MINIVMM_H
@@ -110,7 +113,12 @@ enum minivmm_log_level {
 
 /* What the embedding program provides; zero-initialise what is not wanted. */
 struct minivmm_host {
-	/* a line without newline or control characters; called from any thread */
+	/*
+	 * A line without newline or control characters. Called from any thread of the VM, vCPUs
+	 * among them, and by several at once: it must not wait, for a reader of the log least of
+	 * all, or the guest stands still and the VM does not end. What cannot be written at once is
+	 * to be kept or dropped. It must call no function of this header but minivmm_stop().
+	 */
 	void (*log)(void *ctx, int level, const char *line);
 	void *log_ctx;
 	int log_level; /* enum minivmm_log_level; lines above it are not made */

@@ -67,6 +67,65 @@ class Terminal(Case):
             vm.send_signal(sig)
             self.assertEqual(self.end(vm), -sig)
 
+    def test_restored_after_each_other_signal_that_ends_it(self):
+        for sig in (signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGUSR2,
+                    signal.SIGPWR, signal.SIGIO, signal.SIGRTMIN, signal.SIGRTMAX):
+            vm = self.start("deaf")
+            self.assert_raw()
+            vm.send_signal(sig)
+            self.assertEqual(self.end(vm), -sig)
+
+    def test_sigusr1_from_outside_leaves_it_running_and_raw(self):
+        vm = self.start("obedient")
+        vm.send_signal(signal.SIGUSR1)
+        time.sleep(0.2)
+        self.assertIsNone(vm.poll())
+        self.assert_raw()
+        vm.send_signal(signal.SIGTERM)
+        self.assertEqual(self.end(vm), 0)
+
+    def pending(self):
+        """What the shell would read next."""
+        os.write(self.master, b"\n")
+        time.sleep(0.1)
+        return os.read(self.slave, 1000)
+
+    def test_keys_that_the_guest_did_not_read_are_not_for_the_shell(self):
+        vm = self.start("obedient")
+        os.write(self.master, b"rm -rf precious\n\x1b[24;80R")
+        vm.send_signal(signal.SIGTERM)
+        self.assertEqual(self.end(vm), 0)
+        self.assertEqual(self.pending(), b"\n")
+
+    def test_answers_of_the_terminal_that_come_late_are_not_for_the_shell(self):
+        vm = self.start("poweroff")
+        os.write(self.master, b"\x1b[24;80R")
+        self.assertEqual(self.end(vm), 0)
+        self.assertEqual(self.pending(), b"\n")
+
+    def test_keys_are_thrown_away_after_a_crash_too(self):
+        vm = self.start("deaf")
+        os.write(self.master, b"rm -rf precious\n")
+        vm.send_signal(signal.SIGSEGV)
+        self.assertEqual(self.end(vm), -signal.SIGSEGV)
+        self.assertEqual(self.pending(), b"\n")
+
+    def test_ends_when_the_terminal_is_stopped(self):
+        def own_terminal():
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        vm = subprocess.Popen([FAKE, "run", "chatty"], cwd=self.dir, stdin=self.slave,
+                              stdout=subprocess.PIPE, stderr=self.slave,
+                              preexec_fn=own_terminal)
+        self.addCleanup(vm.kill)
+        self.addCleanup(vm.stdout.close)
+        termios.tcflow(self.slave, termios.TCOOFF)
+        self.assertEqual(vm.stdout.readline(), b"running\n")
+        vm.send_signal(signal.SIGTERM)
+        self.assertEqual(vm.wait(timeout=20), 1)
+        self.assertEqual(termios.tcgetattr(self.slave), self.before)
+
     def test_restored_after_the_crash_of_another_thread(self):
         self.assertEqual(self.end(self.start("segv-thread")), -signal.SIGSEGV)
 

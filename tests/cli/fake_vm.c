@@ -8,6 +8,9 @@
  *	relaunch                         the first VM reboots, the second powers off
  *	obedient                         powers off when the power button is pressed
  *	deaf                             ends only when the plug is pulled
+ *	stubborn                         the same, with a grace of 10 seconds instead of one
+ *	chatty                           the same, and logs 10000 lines from a thread that has ended
+ *	                                 before "running" is written
  *	reboots-on-button                asks to be relaunched when the button is pressed
  *	no-create, no-run                the call fails
  *	slow-launch                      says "launching" and takes a minute for it
@@ -34,6 +37,7 @@ struct minivmm_config {
 
 struct minivmm {
 	struct minivmm_config *config;
+	struct minivmm_host host;
 	struct minivmm_result result;
 	int end_fd;
 	uint64_t mark_ns;
@@ -92,8 +96,7 @@ bool minivmm_config_uses_terminal(const struct minivmm_config *config)
 
 unsigned int minivmm_config_grace(const struct minivmm_config *config)
 {
-	(void)config;
-	return 1;
+	return strcmp(config->name, "stubborn") == 0 ? 10 : 1;
 }
 
 int minivmm_config_log_level(const struct minivmm_config *config)
@@ -133,6 +136,7 @@ int minivmm_create(struct minivmm **out, const struct minivmm_config *config,
 		return fail(err, "memory");
 	vm->config = (struct minivmm_config *)(uintptr_t)config;
 	vm->config->vms++;
+	vm->host = *host;
 	vm->end_fd = eventfd(0, EFD_CLOEXEC);
 	host->log(host->log_ctx, MINIVMM_LOG_WARN, "a VM that is not there");
 	*out = vm;
@@ -158,6 +162,19 @@ int minivmm_launch(struct minivmm *vm, struct vmm_error *err)
 	return 0;
 }
 
+static void *chat(void *arg)
+{
+	const struct minivmm *vm = arg;
+
+	for (int i = 0; i < 10000; i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "line %d of what a guest has caused", i);
+		vm->host.log(vm->host.log_ctx, MINIVMM_LOG_WARN, line);
+	}
+	return NULL;
+}
+
 static void *crash(void *arg)
 {
 	raise(SIGSEGV);
@@ -173,6 +190,8 @@ int minivmm_run(struct minivmm *vm, struct vmm_error *err)
 		return fail(err, "no running today");
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	vm->mark_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	if (is(vm, "chatty") && pthread_create(&thread, NULL, chat, vm) == 0)
+		pthread_join(thread, NULL);
 	if (write(STDOUT_FILENO, "running\n", 8) != 8)
 		return fail(err, "stdout");
 	if (is(vm, "poweroff") || (is(vm, "relaunch") && vm->config->vms == 2))

@@ -440,11 +440,68 @@ START_TEST(a_script_on_standard_input_waits_for_the_guest_and_arrives_complete)
 	sleep_ms(20);
 	ck_assert(!(in(UART_LSR)&UART_LSR_DR));
 	out(UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR); /* a driver starts up */
-	out(UART_MCR, UART_MCR_DTR | UART_MCR_RTS);
+	out(UART_IER, UART_IER_RDI);
 	ck_assert_uint_eq(guest_read(buf, sizeof(text) - 1, 2000), sizeof(text) - 1);
 	ck_assert_str_eq(buf, text);
 	ck_assert_uint_eq(guest_read(buf, 1, 20), 0);
 	ck_assert_int_eq(quits, 0);
+	finish();
+}
+END_TEST
+
+/*
+ * What Linux does to the port, in its order: early console, probing, console, and at last the
+ * driver's start for init's /dev/console (arch/x86/boot/early_serial_console.c, 8250_port.c).
+ */
+START_TEST(a_script_on_standard_input_survives_the_start_of_linux)
+{
+	static const char text[] = "hello\nworld\n";
+	char buf[sizeof(text)];
+	int fd = new_stdin();
+
+	ck_assert_int_eq(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+	close(fd);
+	start("stdio");
+	out(UART_IER, 0);
+	out(UART_FCR, 0);
+	out(UART_MCR, UART_MCR_DTR | UART_MCR_RTS);
+	sleep_ms(50);
+	for (int i = 0; i < 100; i++) { /* its messages */
+		in(UART_LSR);
+		out(UART_TX, '.');
+		in(UART_LSR);
+	}
+	sleep_ms(50);
+	for (int i = 0; i < 2; i++) {
+		out(UART_FCR, UART_FCR_ENABLE_FIFO);
+		out(UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR | UART_FCR_CLEAR_XMIT);
+		out(UART_FCR, 0);
+		in(UART_LSR);
+		in(UART_RX);
+		in(UART_IIR);
+		in(UART_MSR);
+		sleep_ms(20);
+	}
+	out(UART_IER, UART_IER_RLSI | UART_IER_RDI);
+	sleep_ms(50); /* on another CPU */
+	out(UART_FCR, UART_FCR_ENABLE_FIFO);
+	out(UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_R_TRIG_10);
+	ck_assert_uint_eq(guest_read(buf, sizeof(text) - 1, 2000), sizeof(text) - 1);
+	ck_assert_mem_eq(buf, text, sizeof(text) - 1);
+	finish();
+}
+END_TEST
+
+START_TEST(a_script_on_standard_input_reaches_a_guest_that_polls)
+{
+	char buf[8];
+	int fd = new_stdin();
+
+	ck_assert_int_eq(write(fd, "hello\n", 6), 6);
+	close(fd);
+	start("stdio");
+	ck_assert_uint_eq(guest_read(buf, 6, 2000), 6);
+	ck_assert_str_eq(buf, "hello\n");
 	finish();
 }
 END_TEST
@@ -477,7 +534,7 @@ START_TEST(a_guest_that_does_not_read_leaves_input_in_the_pipe_and_the_loop_asle
 	ck_assert_int_eq(write(fd, "0123456789abcdef0123456789", 26), 26);
 	close(fd); /* hang-up */
 	start("stdio");
-	out(UART_MCR, UART_MCR_RTS);
+	out(UART_IER, UART_IER_RDI);
 	sleep_ms(50);
 	ck_assert_uint_eq(serial_room(&serial), 0);
 	pthread_getcpuclockid(thread, &clock);
@@ -540,6 +597,66 @@ START_TEST(escape_keys_help_and_quit)
 	ck_assert_uint_eq(guest_read(buf, 1, 1000), 1);
 	ck_assert_str_eq(buf, ".");
 	sleep_ms(10);
+	ck_assert_int_eq(quits, 1);
+	finish();
+	close(keys);
+}
+END_TEST
+
+static void press(int keys, const char *what, size_t len)
+{
+	ck_assert_int_eq(write(keys, what, len), (ssize_t)len);
+	sleep_ms(30);
+}
+
+/* The one moment when they are needed. */
+START_TEST(escape_keys_are_heard_when_the_guest_stops_reading)
+{
+	char buf[64];
+	int keys = new_terminal();
+
+	start("stdio");
+	press(keys, "0123456789abcdef0123456789", 26);
+	ck_assert_uint_eq(serial_room(&serial), 0);
+	press(keys, "\x01x", 2);
+	ck_assert_int_eq(quits, 1);
+	/* and nothing is lost when it reads again */
+	ck_assert_uint_eq(guest_read(buf, 26, 1000), 26);
+	ck_assert_str_eq(buf, "0123456789abcdef0123456789");
+	finish();
+	close(keys);
+}
+END_TEST
+
+START_TEST(escape_keys_are_heard_in_loopback)
+{
+	char buf[8];
+	int keys = new_terminal();
+
+	start("stdio");
+	out(UART_MCR, UART_MCR_LOOP);
+	press(keys, "ls", 2);
+	press(keys, "\x01x", 2);
+	ck_assert_int_eq(quits, 1);
+	out(UART_MCR, 0);
+	ck_assert_uint_eq(guest_read(buf, 2, 1000), 2);
+	ck_assert_str_eq(buf, "ls");
+	finish();
+	close(keys);
+}
+END_TEST
+
+START_TEST(keys_that_nobody_reads_are_dropped_and_the_bell_rings)
+{
+	static char much[CONSOLE_KEYS + 4096];
+	int keys = new_terminal(), screen = new_stdout();
+
+	memset(much, 'k', sizeof(much));
+	start("stdio");
+	for (size_t at = 0; at < sizeof(much); at += 1024)
+		ck_assert_int_eq(write(keys, much + at, 1024), 1024);
+	expect(screen, "\a");
+	press(keys, "\x01x", 2);
 	ck_assert_int_eq(quits, 1);
 	finish();
 	close(keys);
@@ -956,11 +1073,16 @@ int main(void)
 	tcase_set_timeout(in_case, 30);
 	tcase_add_test(in_case,
 		       a_script_on_standard_input_waits_for_the_guest_and_arrives_complete);
+	tcase_add_test(in_case, a_script_on_standard_input_survives_the_start_of_linux);
+	tcase_add_test(in_case, a_script_on_standard_input_reaches_a_guest_that_polls);
 	tcase_add_test(in_case, a_regular_file_is_read_like_a_pipe);
 	tcase_add_test(in_case,
 		       a_guest_that_does_not_read_leaves_input_in_the_pipe_and_the_loop_asleep);
 	tcase_add_test(in_case, keys_from_a_terminal_reach_a_guest_that_only_polls);
 	tcase_add_test(in_case, escape_keys_help_and_quit);
+	tcase_add_test(in_case, escape_keys_are_heard_when_the_guest_stops_reading);
+	tcase_add_test(in_case, escape_keys_are_heard_in_loopback);
+	tcase_add_test(in_case, keys_that_nobody_reads_are_dropped_and_the_bell_rings);
 	tcase_add_test(in_case, escape_filter_writes_at_most_one_byte_more_than_it_takes);
 	suite_add_tcase(suite, in_case);
 

@@ -41,11 +41,21 @@ enum status config_open(struct minivmm_config **config, const char *path);
 /* "minivmm: …" and a newline on stderr, in one piece. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* A line without that on stderr. */
+void tell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+struct lines;
+
 struct log_file {
-	int fd;
+	int fd;		     /* -1: the log goes to stderr */
+	struct lines *lines; /* of a file's own */
 };
 
-/* Where the configuration's log lines go: stderr, or a file that is appended to. */
+/*
+ * Where the configuration's log lines go: stderr, or a file that is appended to. From now on nobody
+ * waits for whoever reads the log or stderr: a thread writes them (vmm/cli/lines.h). log_close()
+ * waits a little for the rest.
+ */
 enum status log_open(struct log_file *log, const char *path);
 void log_close(struct log_file *log);
 /* For struct minivmm_host; ctx is a struct log_file. "minivmm: warning: …" */

@@ -16,13 +16,22 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define NS 1000000000ULL
+
+/*
+ * Signals within this time of the first are one request: timeout(1) signals its child and then the
+ * whole group, and a terminal that goes away is told by the kernel and by the shell.
+ */
+#define ONE_REQUEST_NS NS
+
 struct run {
 	const struct options *options;
 	struct minivmm_config *config;
 	struct log_file log;
 	int signal_fd;
 	uint64_t config_ns;
-	uint64_t deadline_ns; /* end of the grace period; 0: nobody asked the guest to end */
+	uint64_t asked_ns;    /* when a signal first asked the guest to end; 0: none did */
+	uint64_t deadline_ns; /* end of the grace period; UINT64_MAX: the guest is not asked */
 	char forced[80]; /* why the VM was stopped without the guest's help; "" if it was not */
 };
 
@@ -36,6 +45,8 @@ static void stop_now(struct run *run, struct minivmm *vm, const char *why)
 
 static void take_signal(struct run *run, struct minivmm *vm, int sig)
 {
+	uint64_t now;
+
 	switch (sig) {
 	case 0:
 		return;
@@ -50,11 +61,14 @@ static void take_signal(struct run *run, struct minivmm *vm, int sig)
 		stop_now(run, vm, "stopped by SIGQUIT before the guest powered off");
 		return;
 	}
-	if (run->deadline_ns) {
-		stop_now(run, vm, "stopped by a second signal before the guest powered off");
+	now = timings_now();
+	if (run->asked_ns) {
+		if (now - run->asked_ns >= ONE_REQUEST_NS)
+			stop_now(run, vm, "stopped by a second signal before the guest powered off");
 		return;
 	}
-	run->deadline_ns = timings_now() + (uint64_t)minivmm_config_grace(run->config) * 1000000000;
+	run->asked_ns = now;
+	run->deadline_ns = now + (uint64_t)minivmm_config_grace(run->config) * NS;
 	minivmm_stop(vm, MINIVMM_STOP_POWER_BUTTON);
 }
 
@@ -182,7 +196,7 @@ static enum status run_once(struct run *run, bool *again)
 	if (ret == 0)
 		supervise(run, vm, &result);
 	over_ns = timings_now();
-	tty_restore();
+	tty_give_back();
 	if (ret < 0)
 		complain("%s", err.text);
 	else

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The command line: which commands there are, and what they take. */
 #include "vmm/cli/cli.h"
+#include "vmm/cli/standard_fds.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +24,8 @@ static const struct command {
 	 "and ^A x ends the VM.\n"
 	 "\n"
 	 "SIGTERM, SIGINT and SIGHUP press the guest's power button. When it has not powered off\n"
-	 "after machine.grace seconds, or at a second signal, the VM is stopped.\n"
+	 "after machine.grace seconds, or at a second signal, a second or more after the first, the\n"
+	 "VM is stopped. SIGQUIT stops it at once.\n"
 	 "\n"
 	 "  --timings   at the end, write the microseconds from the start of the process to each\n"
 	 "              step, and the number of exits from the guest, to stderr\n",
@@ -217,6 +219,7 @@ int main(int argc, char **argv)
 	struct options options = {.start_ns = timings_start()};
 	const struct command *command;
 
+	standard_fds_fill();
 	if (argc < 2) {
 		complain("no command given: see 'minivmm --help'");
 		return STATUS_USAGE;

@@ -30,6 +30,9 @@ int signals_open(void)
 	sigaddset(&pipe, SIGPIPE);
 	if (sigprocmask(SIG_BLOCK, &pipe, NULL) < 0)
 		return -1;
+	/* the library kicks its vCPUs with it, handler or not; one from outside is a mistake */
+	if (signal(SIGUSR1, SIG_IGN) == SIG_ERR)
+		return -1;
 	told_signals(&told);
 	return signalfd(-1, &told, SFD_CLOEXEC | SFD_NONBLOCK);
 }

@@ -12,7 +12,7 @@
 /*
  * Returns a descriptor that tells those that are held back, or -1. A signal that was ignored when
  * the program started (nohup) stays ignored. SIGPIPE is blocked for good: a broken pipe is an error
- * of the write.
+ * of the write. SIGUSR1 is ignored.
  */
 int signals_open(void);
 

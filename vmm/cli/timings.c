@@ -39,7 +39,7 @@ uint64_t timings_start(void)
 static void print(const char *name, uint64_t start_ns, uint64_t ns)
 {
 	if (ns)
-		fprintf(stderr, "timing: %s %" PRIu64 " us\n", name, (ns - start_ns) / 1000);
+		tell("timing: %s %" PRIu64 " us", name, (ns - start_ns) / 1000);
 }
 
 void timings_print(const struct minivmm *vm, uint64_t start_ns, uint64_t config_ns,
@@ -58,5 +58,5 @@ void timings_print(const struct minivmm *vm, uint64_t start_ns, uint64_t config_
 	for (int i = 0; i < MINIVMM_MARKS; i++)
 		print(names[i], start_ns, minivmm_mark_ns(vm, (enum minivmm_mark)i));
 	print("over", start_ns, over_ns);
-	fprintf(stderr, "timing: exits %" PRIu64 "\n", minivmm_exits(vm));
+	tell("timing: exits %" PRIu64, minivmm_exits(vm));
 }

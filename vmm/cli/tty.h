@@ -14,7 +14,14 @@
  */
 void tty_raw(void);
 
-/* Gives the terminal back. Does nothing if it is not raw. Safe in a signal handler. */
+/*
+ * Gives the terminal back, and throws away what was typed for the guest and not read. Does nothing
+ * if it is not raw. Safe in a signal handler.
+ */
 void tty_restore(void);
+
+/* The same at the end of a VM, a moment later: the guest may have asked the terminal something (its
+ * cursor's position, its colours), and the answers are not for the shell either. */
+void tty_give_back(void);
 
 #endif

@@ -250,7 +250,7 @@ int console_open(struct console *c, const char *output, void (*quit)(void *ctx),
 {
 	int ret;
 
-	memset(c, 0, sizeof(*c));
+	memset(c, 0, offsetof(struct console, keys));
 	c->quit = quit;
 	c->ctx = ctx;
 	c->in.fd = c->wake.fd = c->timer.fd = c->listener.fd = c->out.fd = -1;
@@ -308,6 +308,7 @@ struct console_port console_serial_port(struct serial *serial)
 		.listening = port_listening,
 		.receive = port_receive,
 		.sink_ready = port_sink_ready,
+		.resets = true,
 		.ctx = serial,
 	};
 }
@@ -318,6 +319,8 @@ int console_start(struct console *c, const struct console_port *port, struct loo
 	int ret;
 
 	c->port = *port;
+	if (c->out_is_client)
+		c->in_waits = port->resets;
 	c->loop = loop;
 	c->timer.ready = timer_ready;
 	ret = loop_add(loop, &c->timer, EPOLLIN, err);

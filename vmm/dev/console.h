@@ -13,10 +13,13 @@
  *     output is dropped until it reads again, so a stuck reader cannot hold the guest up for ever;
  *   - a socket: new output is dropped. So is all output while no client is connected.
  *
- * Input comes from standard input or from the client, as fast as the guest reads. From a terminal
- * the escape keys are taken out (vmm/dev/escape.h). Input that is no terminal waits until the guest
- * listens, because a driver that starts up throws away what it finds in the FIFO: a script on
- * standard input arrives complete. The terminal's mode is the program's business.
+ * Input comes from standard input or from the client, as fast as the guest reads. Input that is no
+ * terminal waits until the guest listens, because a driver that starts up throws away what it finds
+ * in the FIFO: a script on standard input, or from a client, arrives complete.
+ *
+ * A terminal is always read, also while the guest is not: the escape keys (vmm/dev/escape.h) are
+ * there for a guest that hangs. What it has no room for is kept, CONSOLE_KEYS bytes; then keys are
+ * dropped, and the terminal's bell rings. The terminal's mode is the program's business.
  *
  * Locks: the serial port calls the sink with its own lock held, so the console never calls the
  * port with the console's lock held.
@@ -45,6 +48,7 @@
 #define CONSOLE_RETRY_MS    500
 #define CONSOLE_END_MS	    200 /* how long console_flush() waits for a reader */
 #define CONSOLE_MOUTHFUL    64	/* bytes of input at a time */
+#define CONSOLE_KEYS	    (64u << 10)
 
 /* The device at the guest's end. Called on the loop's thread, sink_ready() also by
  * console_flush(). */
@@ -56,6 +60,9 @@ struct console_port {
 	bool (*listening)(void *ctx);
 	void (*receive)(void *ctx, const uint8_t *buf, size_t len); /* no more than room() */
 	void (*sink_ready)(void *ctx);				    /* the sink takes bytes again */
+	/* drivers that start reset it with all that is in it: clients' input, too, has to wait until
+	 * the guest listens */
+	bool resets;
 	void *ctx;
 };
 
@@ -74,6 +81,7 @@ struct console {
 	bool in_paused;	    /* in the background: not ours to read */
 	bool accept_paused; /* no descriptor to spare for a client */
 	struct escape escape;
+	size_t nkeys;		  /* from a terminal, that the device has no room for */
 	struct loop_source wake;  /* eventfd: the serial port has room */
 	struct loop_source timer; /* timerfd: buffered output is old enough */
 	struct loop_source accept;
@@ -92,6 +100,9 @@ struct console {
 	bool lossy;		/* what does not fit is dropped */
 	uint64_t dropped;	/* bytes, so far */
 	struct panic_watch panic;
+
+	/* the loop's thread's; the last member, so that pages of it are touched when needed */
+	uint8_t keys[CONSOLE_KEYS];
 };
 
 /*

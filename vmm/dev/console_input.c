@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -43,8 +44,6 @@ static size_t input_room(struct console *c)
 		room = CONSOLE_MOUTHFUL;
 	if (c->in_waits && !c->port.listening(c->port.ctx))
 		room = 0;
-	if (room && c->escape.pending) /* a Ctrl-A held back may come on top */
-		room--;
 	if (room)
 		atomic_store(&c->starved, false);
 	return room;
@@ -141,21 +140,60 @@ static bool in_background(const struct console *c)
 	return c->in_is_terminal && tcgetpgrp(c->in.fd) != getpgrp();
 }
 
+/* Passes on what was kept for the device. */
+static void give_keys(struct console *c)
+{
+	size_t n;
+
+	while (c->nkeys > 0 && (n = input_room(c)) > 0) {
+		if (n > c->nkeys)
+			n = c->nkeys;
+		c->port.receive(c->port.ctx, c->keys, n);
+		c->nkeys -= n;
+		memmove(c->keys, c->keys + n, c->nkeys);
+	}
+}
+
+static void keep_keys(struct console *c, const uint8_t *keys, size_t len)
+{
+	size_t room = sizeof(c->keys) - c->nkeys;
+	size_t n = len < room ? len : room;
+
+	memcpy(c->keys + c->nkeys, keys, n);
+	c->nkeys += n;
+	if (n < len)
+		console_say(c, "\a");
+}
+
+/* Keys, of which some may be for us, whether the guest reads or not. */
+static void take_keys(struct console *c, const uint8_t *raw, size_t len)
+{
+	uint8_t keys[CONSOLE_MOUTHFUL + 1];
+	unsigned int asked;
+
+	len = escape_filter(&c->escape, raw, len, keys, &asked);
+	keep_keys(c, keys, len);
+	give_keys(c);
+	if (asked & ESCAPE_HELP)
+		console_say(c, HELP);
+	if ((asked & ESCAPE_QUIT) && c->quit)
+		c->quit(c->ctx);
+}
+
 /* Takes one mouthful; when there is more, the loop calls again. */
 static void pump(struct console *c)
 {
-	uint8_t raw[CONSOLE_MOUTHFUL], keys[CONSOLE_MOUTHFUL + 1];
-	unsigned int asked = 0;
-	size_t room = input_room(c);
-	const uint8_t *buf = raw;
-	size_t len;
+	uint8_t buf[CONSOLE_MOUTHFUL];
+	size_t room;
 	ssize_t n;
 
+	give_keys(c);
+	room = c->in_is_terminal ? sizeof(buf) : input_room(c);
 	if (room == 0) {
 		watch_input(c, false);
 		return;
 	}
-	n = console_try_read(c->in.fd, raw, room);
+	n = console_try_read(c->in.fd, buf, room);
 	if (n == -EIO && in_background(c)) {
 		watch_input(c, false);
 		c->in_paused = true;
@@ -166,18 +204,11 @@ static void pump(struct console *c)
 		input_ended(c);
 		return;
 	}
-	len = n > 0 ? (size_t)n : 0;
-	if (c->in_is_terminal) {
-		len = escape_filter(&c->escape, raw, len, keys, &asked);
-		buf = keys;
-	}
-	c->port.receive(c->port.ctx, buf, len);
+	if (n > 0 && c->in_is_terminal)
+		take_keys(c, buf, (size_t)n);
+	else if (n > 0)
+		c->port.receive(c->port.ctx, buf, (size_t)n);
 	watch_input(c, true);
-
-	if (asked & ESCAPE_HELP)
-		console_say(c, HELP);
-	if ((asked & ESCAPE_QUIT) && c->quit)
-		c->quit(c->ctx);
 }
 
 static void input_ready(struct loop_source *source, uint32_t events)
@@ -192,8 +223,12 @@ static void wake_ready(struct loop_source *source, uint32_t events)
 	uint64_t count;
 
 	(void)events;
-	if (read(source->fd, &count, sizeof(count)) == sizeof(count) && c->in.fd >= 0)
+	if (read(source->fd, &count, sizeof(count)) != sizeof(count))
+		return;
+	if (c->in.fd >= 0)
 		pump(c);
+	else
+		give_keys(c); /* the terminal has gone */
 }
 
 void console_input_retry(struct console *c)

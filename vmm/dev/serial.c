@@ -117,11 +117,18 @@ static void transmit(struct serial *s, uint8_t byte)
 
 static void write_fcr(struct serial *s, uint8_t value)
 {
-	/* switching the FIFOs on or off empties them (PC16550D 8.3, bit 0) */
+	/*
+	 * Switching the FIFOs on or off empties them (PC16550D 8.3, bit 0). What came after the
+	 * guest had enabled the receive interrupt stays, as if it were still on the line: Linux
+	 * enables the interrupt before the FIFOs (serial8250_do_set_termios).
+	 */
 	bool toggled = (value ^ s->fcr) & UART_FCR_ENABLE_FIFO;
 
-	if (toggled || (value & UART_FCR_CLEAR_RCVR))
+	if ((toggled && !(s->ier & UART_IER_RDI)) || (value & UART_FCR_CLEAR_RCVR)) {
 		s->rx.n = 0;
+		s->polled = false; /* another driver may begin */
+		s->polls = 0;
+	}
 	if ((toggled || (value & UART_FCR_CLEAR_XMIT)) && s->tx.n) {
 		s->tx.n = 0;
 		s->thre_pending = true;
@@ -171,6 +178,11 @@ static uint8_t read_lsr(struct serial *s)
 		lsr |= UART_LSR_DR;
 	if (s->tx.n == 0)
 		lsr |= UART_LSR_THRE | UART_LSR_TEMT;
+	/* who sends looks for THRE, finds it, and writes */
+	if (lsr != (UART_LSR_THRE | UART_LSR_TEMT))
+		s->polls = 0;
+	else if (!s->polled && ++s->polls == SERIAL_POLLS)
+		s->polled = true;
 	return lsr;
 }
 
@@ -210,6 +222,7 @@ static void write_register(struct serial *s, uint64_t offset, uint8_t value)
 {
 	bool dlab = s->lcr & UART_LCR_DLAB;
 
+	s->polls = 0;
 	switch (offset) {
 	case UART_TX:
 		if (dlab)
@@ -249,7 +262,7 @@ static size_t room(const struct serial *s)
 
 static bool listening(const struct serial *s)
 {
-	return (s->mcr & UART_MCR_RTS) || (s->ier & UART_IER_RDI);
+	return s->polled || (s->ier & UART_IER_RDI);
 }
 
 /* What whoever feeds input waits for. Room counts only when the FIFO is empty, so that it is woken

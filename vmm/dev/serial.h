@@ -22,6 +22,7 @@
 
 #define SERIAL_PORTS 8	/* bytes of I/O space */
 #define SERIAL_FIFO  16 /* bytes in each direction */
+#define SERIAL_POLLS 32 /* reads of LSR by which a guest that polls for input is known */
 
 /* Where the guest's output goes. Called from vCPU threads, one call at a time; must not block and
  * must not call the serial port from within write(). */
@@ -53,6 +54,9 @@ struct serial {
 	uint8_t line_error; /* LSR bits that stay until LSR is read */
 	uint8_t msr;
 	bool thre_pending; /* "transmitter empty" has not been acknowledged yet */
+	/* LSR was read so often in a row while there was nothing to wait for but input */
+	unsigned int polls;
+	bool polled; /* SERIAL_POLLS times: the guest takes input so */
 	int irq_level;
 };
 
@@ -64,8 +68,9 @@ void serial_destroy(struct serial *serial);
 size_t serial_room(struct serial *serial);
 
 /*
- * Has the guest said that it wants input, by RTS or by the receive interrupt? Before that, a driver
- * that starts up throws input away. Guests that poll may never say so.
+ * Does the guest want input? It has enabled the receive interrupt, or reads LSR again and again.
+ * Before that, a driver that starts up throws away what it finds. (RTS says nothing: Linux' early
+ * console sets it long before the driver resets the FIFOs.)
  */
 bool serial_listening(struct serial *serial);
 

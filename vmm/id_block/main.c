@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/base/bytes.h"
+#include "vmm/cli/standard_fds.h"
 #include "vmm/id_block/id_block.h"
 #include "vmm/minivmm.h"
 
@@ -325,6 +326,7 @@ int main(int argc, char **argv)
 	enum status status;
 	bool done;
 
+	standard_fds_fill();
 	status = parse_options(argc, argv, &options, &done);
 	if (done)
 		return (int)status;
