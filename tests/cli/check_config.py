@@ -36,6 +36,22 @@ class Config(Case):
         self.assertIn("kernel, firmware or igvm is needed", err)
 
 
+    def test_control_characters_of_a_configuration_do_not_reach_the_terminal(self):
+        self.file("kernel", elf_kernel())
+        bad = "x\\u009b2J\\u0085\\u0080"
+        for command, text, status in (
+                ("check", f'[boot]\nkernel = "{bad}"\n', 1),
+                ("check", f'[boot]\nkernel = "kernel"\n[[disk]]\npath = "{bad}"\n', 1),
+                ("check", f'[boot]\nkernel = "kernel"\ninitrd = "{bad}"\n', 1),
+                ("check", f'[boot]\nkernel = "kernel"\n[serial]\noutput = "{bad}"\n', 2),
+                ("check", f'[machine]\ncc = "{bad}"\n', 2),
+                ("check", f'["{bad}"]\n', 2),
+                ("run", f'[boot]\nkernel = "kernel"\n[log]\nfile = "{bad}/y"\n', 1)):
+            self.file("vm.toml", text)
+            _, _, err = self.expect([command, "vm.toml"], status, "")
+            self.assertIn("x??2J", err)
+            self.assertNotRegex(err[:-1], "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
     def test_measure_where_nothing_is_measured(self):
         self.file("kernel", elf_kernel())
         for cc, kind in (("none", "plain VM"), ("sw-protected", "software-protected VM")):

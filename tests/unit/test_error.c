@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,32 @@ START_TEST(a_prefix_keeps_as_much_of_the_text_as_fits)
 }
 END_TEST
 
+START_TEST(text_is_printable_whatever_it_quotes)
+{
+	/* ESC, U+009B (CSI) and a byte that is no UTF-8; U+00FC passes */
+	static const char quoted[] = "a\x1b[2J\xc2\x9b"
+				     "2J\xff\xc3\xbc";
+	static const char shown[] = "a?[2J??2J?\xc3\xbc";
+	char expected[128], big[VMM_ERROR_TEXT];
+	struct vmm_error err;
+
+	vmm_error_set(&err, -EINVAL, "%s", quoted);
+	ck_assert_str_eq(err.text, shown);
+	vmm_error_hint(&err, "%s", quoted);
+	vmm_error_prefix(&err, "%s", quoted);
+	snprintf(expected, sizeof(expected), "%s: %s: %s", shown, shown, shown);
+	ck_assert_str_eq(err.text, expected);
+	vmm_error_errno(&err, -EIO, "%s", quoted);
+	ck_assert(strncmp(err.text, shown, sizeof(shown) - 1) == 0);
+
+	/* cut within a character */
+	memset(big, 'b', sizeof(big));
+	strcpy(big + sizeof(big) - 3, "\xc3\xbc");
+	vmm_error_set(&err, -EINVAL, "b%s", big);
+	ck_assert_int_eq(err.text[VMM_ERROR_TEXT - 2], '?');
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("error");
@@ -122,6 +149,7 @@ int main(void)
 	tcase_add_test(tc, nobody_needs_to_care);
 	tcase_add_test(tc, text_of_any_length_is_cut_and_terminated);
 	tcase_add_test(tc, a_prefix_keeps_as_much_of_the_text_as_fits);
+	tcase_add_test(tc, text_is_printable_whatever_it_quotes);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

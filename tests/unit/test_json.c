@@ -75,6 +75,7 @@ static const struct {
 	{"plain", "\"plain\""},
 	{"a\"b\\c/d", "\"a\\\"b\\\\c/d\""},
 	{"\n\t\x01\x1f\x7f", "\"\\u000a\\u0009\\u0001\\u001f\\u007f\""},
+	{"\xc2\x80\xc2\x9b\xc2\xa0", "\"\\u0080\\u009b\xc2\xa0\""},
 	{"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80", "\"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80\""},
 	{"\xed\x9f\xbf\xee\x80\x80", "\"\xed\x9f\xbf\xee\x80\x80\""},	/* around the surrogates */
 	{"\x80", "\"\\ufffd\""},					/* continuation alone */

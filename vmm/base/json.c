@@ -50,6 +50,8 @@ static void put_string(struct text *t, const char *s)
 			text_add(t, "\\ufffd");
 		else if ((unsigned char)*s < 0x20 || *s == 0x7f)
 			text_add(t, "\\u%04x", (unsigned int)*s);
+		else if ((unsigned char)*s == 0xc2 && (unsigned char)s[1] < 0xa0)
+			text_add(t, "\\u%04x", (unsigned int)(unsigned char)s[1]); /* U+0080 … */
 		else if (*s == '"' || *s == '\\')
 			text_add(t, "\\%c", *s);
 		else
