@@ -3,6 +3,7 @@
 #include "vmm/config_api.h"
 
 #include "vmm/base/log.h"
+#include "vmm/base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,11 @@ int minivmm_config_log_level(const struct minivmm_config *config)
 const char *minivmm_config_log_file(const struct minivmm_config *config)
 {
 	return config->config.log.file;
+}
+
+void minivmm_make_printable(char *text)
+{
+	text_make_printable(text);
 }
 
 bool minivmm_config_snp_policy(const struct minivmm_config *config, uint64_t *policy)

@@ -93,6 +93,13 @@ MINIVMM_API unsigned int minivmm_config_grace(const struct minivmm_config *confi
 MINIVMM_API int minivmm_config_log_level(const struct minivmm_config *config);
 MINIVMM_API const char *minivmm_config_log_file(const struct minivmm_config *config); /* or NULL */
 
+/*
+ * For whoever shows text of a configuration, such as that path, on a terminal: what the terminal
+ * would act on becomes question marks. What the functions here say about errors, faults and the end
+ * of a VM, and the lines of the log, is printable already.
+ */
+MINIVMM_API void minivmm_make_printable(char *text);
+
 /* The policy of an SNP guest; false if machine.cc is not "snp". */
 MINIVMM_API bool minivmm_config_snp_policy(const struct minivmm_config *config, uint64_t *policy);
 

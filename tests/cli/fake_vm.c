@@ -18,6 +18,7 @@
  *
  * Once it runs, the VM writes "running\n" to standard output. FAKE_LOG names the log file.
  */
+#include "vmm/base/text.h"
 #include "vmm/minivmm.h"
 
 #include <errno.h>
@@ -109,6 +110,11 @@ const char *minivmm_config_log_file(const struct minivmm_config *config)
 {
 	(void)config;
 	return getenv("FAKE_LOG");
+}
+
+void minivmm_make_printable(char *text)
+{
+	text_make_printable(text);
 }
 
 void minivmm_config_help(void (*line)(void *ctx, const char *text), void *ctx)

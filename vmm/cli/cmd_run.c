@@ -64,7 +64,8 @@ static void take_signal(struct run *run, struct minivmm *vm, int sig)
 	now = timings_now();
 	if (run->asked_ns) {
 		if (now - run->asked_ns >= ONE_REQUEST_NS)
-			stop_now(run, vm, "stopped by a second signal before the guest powered off");
+			stop_now(run, vm,
+				 "stopped by a second signal before the guest powered off");
 		return;
 	}
 	run->asked_ns = now;

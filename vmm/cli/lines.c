@@ -17,6 +17,8 @@
 #define STALL_MS 1000
 #define END_MS	 5000
 
+#define LOSS_LINE 128 /* bytes, or fewer */
+
 struct lines {
 	int fd;
 	pthread_t thread;
@@ -27,6 +29,7 @@ struct lines {
 	size_t len;
 	uint64_t written; /* chunks, so far, whether or not that worked */
 	uint64_t lost;	  /* lines that were not written, and not told */
+	uint64_t stalled; /* 1 + written, when somebody has last waited for room in vain */
 	bool failing;	  /* the last write did not work */
 	bool ending;
 	bool over; /* the thread has written all, and ends */
@@ -46,7 +49,7 @@ static bool append(struct lines *l, const char *line, size_t len)
 /* Says how many lines are missing at this place. False: there is no room even for that. */
 static bool append_loss(struct lines *l)
 {
-	char line[128];
+	char line[LOSS_LINE];
 	int len;
 
 	if (l->lost == 0)
@@ -173,15 +176,6 @@ struct lines *lines_start(int fd)
 	return NULL;
 }
 
-void lines_put(struct lines *l, const char *line, size_t len)
-{
-	pthread_mutex_lock(&l->lock);
-	if (!append_loss(l) || !append(l, line, len))
-		l->lost++;
-	pthread_cond_signal(&l->more);
-	pthread_mutex_unlock(&l->lock);
-}
-
 static struct timespec in_ms(unsigned int ms)
 {
 	struct timespec at;
@@ -194,6 +188,23 @@ static struct timespec in_ms(unsigned int ms)
 		at.tv_nsec -= 1000000000;
 	}
 	return at;
+}
+
+void lines_put(struct lines *l, const char *line, size_t len, unsigned int patience_ms)
+{
+	struct timespec end = in_ms(patience_ms);
+	int ret = patience_ms ? 0 : ETIMEDOUT;
+
+	pthread_mutex_lock(&l->lock);
+	while (ret == 0 && sizeof(l->buf) - l->len < len + LOSS_LINE &&
+	       l->stalled != l->written + 1)
+		ret = pthread_cond_timedwait(&l->taken, &l->lock, &end);
+	if (ret != 0 && patience_ms)
+		l->stalled = l->written + 1;
+	if (!append_loss(l) || !append(l, line, len))
+		l->lost++;
+	pthread_cond_signal(&l->more);
+	pthread_mutex_unlock(&l->lock);
 }
 
 static bool before(const struct timespec *a, const struct timespec *b)

@@ -19,8 +19,11 @@ struct lines;
 /* Starts writing to `fd`, which stays the caller's. NULL with errno. */
 struct lines *lines_start(int fd);
 
-/* One line with its newline, LINES_CHUNK bytes at most. Any thread; never waits for the reader. */
-void lines_put(struct lines *lines, const char *line, size_t len);
+/*
+ * One line with its newline, LINES_CHUNK bytes at most. Any thread. Threads of a VM have no
+ * patience; with some, room for the line is waited for, so many milliseconds.
+ */
+void lines_put(struct lines *lines, const char *line, size_t len, unsigned int patience_ms);
 
 /*
  * Waits until everything is written, as long as somebody reads, and ends the thread. False when

@@ -12,14 +12,17 @@
 /* While a VM exists nobody waits for who reads stderr. NULL: nobody is in a hurry. */
 static struct lines *stderr_lines;
 
+/* What the program itself has to say is worth waiting for a slow reader, up to a second. */
+#define PATIENCE_MS 1000
+
 /* `line` has room for a newline behind its `len` bytes. */
-static void put_line(struct lines *lines, char *line, size_t len)
+static void put_line(struct lines *lines, char *line, size_t len, unsigned int patience_ms)
 {
 	ssize_t n;
 
 	line[len++] = '\n';
 	if (lines) {
-		lines_put(lines, line, len);
+		lines_put(lines, line, len, patience_ms);
 		return;
 	}
 	do
@@ -36,8 +39,9 @@ put_text(struct lines *lines, const char *prefix, const char *fmt, va_list ap)
 
 	if (len < 0)
 		return;
+	minivmm_make_printable(line);
 	used += (size_t)len;
-	put_line(lines, line, used < sizeof(line) - 1 ? used : sizeof(line) - 2);
+	put_line(lines, line, used < sizeof(line) - 1 ? used : sizeof(line) - 2, PATIENCE_MS);
 }
 
 void complain(const char *fmt, ...)
@@ -117,5 +121,5 @@ void log_line(void *ctx, int level, const char *text)
 	if (len < 0)
 		return;
 	put_line(log->lines ? log->lines : stderr_lines, line,
-		 (size_t)len < sizeof(line) - 1 ? (size_t)len : sizeof(line) - 2);
+		 (size_t)len < sizeof(line) - 1 ? (size_t)len : sizeof(line) - 2, 0);
 }

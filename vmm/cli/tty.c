@@ -69,8 +69,8 @@ static void watch(int sig)
 static void watch_crashes(void)
 {
 	/* the last ones come from limits and timers of the environment */
-	static const int crashes[] = {SIGSEGV, SIGBUS,	SIGILL,	 SIGFPE,    SIGABRT, SIGTRAP,
-				      SIGSYS,  SIGXCPU, SIGXFSZ, SIGALRM,   SIGPROF, SIGVTALRM,
+	static const int crashes[] = {SIGSEGV, SIGBUS,	SIGILL,	 SIGFPE,   SIGABRT, SIGTRAP,
+				      SIGSYS,  SIGXCPU, SIGXFSZ, SIGALRM,  SIGPROF, SIGVTALRM,
 				      SIGUSR2, SIGPWR,	SIGIO,	 SIGSTKFLT};
 
 	for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)

@@ -44,3 +44,22 @@ test_timings() {
 		fail "marks: $marks"
 	sed -n 's/^timing: [a-z_]* \([0-9]*\) us$/\1/p' "$T/stderr" | sort -nc || fail "not ascending"
 }
+
+# What is on standard input before Linux resets the serial port is not lost with its FIFO.
+test_piped_input_survives_the_start_of_linux() {
+	guest rig-bzimage 1 128M echo
+	printf 'forty-two\nforty-three\n' > "$T/script"
+	mkfifo "$T/keys"
+	cat "$T/script" > "$T/keys" &
+	input=$T/keys start run "$T/config.toml"
+	finish 60
+	expect_status 0
+	expect_stdout "GUEST read: forty-two"
+}
+
+# The guest does not read its serial port; the keys that end the VM are heard all the same.
+test_escape_keys_while_the_guest_does_not_read() {
+	guest rig-bzimage 1 128M ignore
+	python3 "$SUITE/../terminal.py" "$MINIVMM" "$T/config.toml" > "$T/stdout" ||
+		fail "the terminal says so"
+}
