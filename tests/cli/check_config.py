@@ -40,9 +40,9 @@ class Config(Case):
         self.file("kernel", elf_kernel())
         bad = "x\\u009b2J\\u0085\\u0080"
         for command, text, status in (
-                ("check", f'[boot]\nkernel = "{bad}"\n', 1),
-                ("check", f'[boot]\nkernel = "kernel"\n[[disk]]\npath = "{bad}"\n', 1),
-                ("check", f'[boot]\nkernel = "kernel"\ninitrd = "{bad}"\n', 1),
+                ("check", f'[boot]\nkernel = "{bad}"\n', 2),
+                ("check", f'[boot]\nkernel = "kernel"\n[[disk]]\npath = "{bad}"\n', 2),
+                ("check", f'[boot]\nkernel = "kernel"\ninitrd = "{bad}"\n', 2),
                 ("check", f'[boot]\nkernel = "kernel"\n[serial]\noutput = "{bad}"\n', 2),
                 ("check", f'[machine]\ncc = "{bad}"\n', 2),
                 ("check", f'["{bad}"]\n', 2),
