@@ -31,6 +31,9 @@ test_in build-static -R '^lib/'
 build asan all
 test_in build-asan -j "$(nproc)" -E '^rig/'
 RIG_TESTS="end refuse" test_in build-asan -R '^rig/(end|refuse)/'
+# one program: all devices from several threads
+build tsan test_device_stress
+test_in build-tsan -R '^unit/test_device_stress$'
 build clang all
 # failing each call in turn takes long, and proves the same of the same sources three times
 test_in build-clang -j "$(nproc)" -E '^rig/|^unit/test_fail_nth'

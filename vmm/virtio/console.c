@@ -83,7 +83,7 @@ static void transmit(struct console_dev *con)
 	struct virtq_chain *chain = con->virtio.chain;
 	size_t turn = TURN;
 	unsigned int chains = 0;
-	bool more = true;
+	bool more = virtio_runs(&con->virtio);
 
 	while (!con->congested && more) {
 		for (; chains < q->size && virtq_pop(q, chain) > 0; chains++) {
@@ -114,6 +114,9 @@ static void deliver(struct console_dev *con)
 	struct virtq *q = &con->virtio.queue[RECEIVE];
 	struct virtq_chain *chain = con->virtio.chain;
 
+	/* input comes at any time; until the device is active, vCPUs set the queue up */
+	if (!virtio_runs(&con->virtio))
+		return;
 	/* the limit is for a guest that gives buffers without room, again and again */
 	for (unsigned int left = q->size; con->input_len > 0; left--) {
 		size_t n;

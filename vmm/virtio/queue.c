@@ -186,7 +186,7 @@ int virtq_pop(struct virtq *q, struct virtq_chain *chain)
 	uint16_t available = 0, head = 0;
 	int ret;
 
-	if (!q->ready || !virtio_runs(q->dev))
+	if (!virtio_runs(q->dev) || !q->ready)
 		return 0;
 	ret = load16(q, &q->avail, AVAIL_INDEX, &available);
 	if (ret < 0)
@@ -237,7 +237,7 @@ void virtq_put_head(struct virtq *q, uint16_t head, uint32_t written)
 {
 	struct mem_pin pin;
 
-	if (!q->ready || !virtio_runs(q->dev) ||
+	if (!virtio_runs(q->dev) || !q->ready ||
 	    hold(q, &q->used, USED_RING(q->next_used % q->size), 8, MEM_FOR_WRITING, &pin) < 0)
 		return;
 	put_le32(pin.ptr, head);
@@ -287,7 +287,7 @@ bool virtq_rearm(struct virtq *q)
 {
 	uint16_t available = 0;
 
-	if (!q->ready || !virtio_runs(q->dev))
+	if (!virtio_runs(q->dev) || !q->ready)
 		return false;
 	/* without event indices every chain is notified, and that is for old drivers only */
 	if (virtio_has(q->dev, VIRTIO_RING_F_EVENT_IDX) &&
