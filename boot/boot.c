@@ -26,15 +26,22 @@ static uint64_t top_of_ram(const struct guest_mem *mem)
 	return n ? ram[n - 1].gpa + ram[n - 1].len : 0;
 }
 
+static uint64_t end_of_items(const struct load_plan *plan)
+{
+	uint64_t end = 0;
+
+	for (size_t i = 0; i < plan->nitems; i++)
+		if (plan->item[i].gpa + plan->item[i].len > end)
+			end = plan->item[i].gpa + plan->item[i].len;
+	return end;
+}
+
 /* More memory is only advice where it helps. */
 static const char *initrd_advice(const struct guest_mem *mem, const struct load_plan *plan,
 				 const struct kernel *kernel, uint64_t len)
 {
-	uint64_t kernel_end = 0, end;
+	uint64_t kernel_end = end_of_items(plan), end;
 
-	for (size_t i = 0; i < plan->nitems; i++)
-		if (plan->item[i].gpa + plan->item[i].len > kernel_end)
-			kernel_end = plan->item[i].gpa + plan->item[i].len;
 	if (kernel->initrd_anywhere)
 		return "give the guest more memory";
 	if (__builtin_add_overflow(kernel_end, len, &end) || end > kernel->initrd_end)
@@ -73,6 +80,8 @@ static int load_initrd(const struct mem_file *file, const struct kernel *kernel,
 		vmm_error_prefix(err, "%s", file->path);
 	if (ret == 0)
 		ret = load_plan_add(plan, mem, "initrd", gpa, file->size, LOAD_DATA, err);
+	if (ret == 0)
+		mem_keep_small(mem, gpa);
 	if (ret == 0)
 		ret = mem_file_load(file, 0, mem, gpa, file->size, err);
 	if (ret == 0) {
@@ -286,6 +295,9 @@ static int load(struct direct *direct, const struct boot_config *config, struct 
 	int ret;
 
 	ret = kernel_load(&direct->image, need_long_mode, mem, plan, &kernel, err);
+	/* behind its last item the kernel has free memory, of which it uses other parts first */
+	if (ret == 0)
+		mem_keep_small(mem, end_of_items(plan));
 	if (ret == 0 && initrd->size)
 		ret = load_initrd(initrd, &kernel, mem, plan, &handover, err);
 	if (ret == 0)

@@ -122,7 +122,7 @@ static int add_region(const struct firmware *fw, struct guest_mem *mem, struct v
 		if (s->len > 0 && s->gpa >= LAYOUT_HIGH_BASE - FIRMWARE_MAX && s->gpa < start)
 			start = s->gpa;
 	}
-	if (mem->hugepages)
+	if (mem->pages == MEM_PAGES_RESERVED)
 		start = align_down(start, HUGE_PAGE);
 	return mem_add_rom(mem, "firmware", start, LAYOUT_HIGH_BASE - start, err);
 }

@@ -298,7 +298,8 @@ static int add_firmware_region(const struct igvm *igvm, struct guest_mem *mem,
 		uint64_t gpa = address_of(&header);
 
 		if (gpa >= LAYOUT_HIGH_BASE - FIRMWARE_MAX && gpa < start)
-			start = align_down(gpa, mem->hugepages ? HUGE_PAGE : PAGE_SIZE);
+			start = align_down(gpa, mem->pages == MEM_PAGES_RESERVED ? HUGE_PAGE
+										 : PAGE_SIZE);
 	}
 	if (start == LAYOUT_HIGH_BASE)
 		return 0;

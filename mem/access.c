@@ -96,7 +96,7 @@ int mem_give_back(const struct guest_mem *mem, void *ptr, size_t len)
 	const struct sys *sys = mem->sys;
 	uint64_t start, end = align_down((uintptr_t)ptr + len, PAGE_SIZE);
 
-	if (mem->mode != MEM_MODE_SHARED || mem->hugepages)
+	if (mem->mode != MEM_MODE_SHARED || mem->pages == MEM_PAGES_RESERVED)
 		return -ENOTSUP;
 	if (!align_up_checked((uintptr_t)ptr, PAGE_SIZE, &start) || start >= end)
 		return 0;

@@ -94,7 +94,7 @@ static uint64_t copy_to_memfd(const struct mem_file *file, uint64_t offset,
 }
 
 /*
- * A guest_memfd has no write(), so files are read into its mapping. This makes the pages that
+ * Other memory has no write(), so files are read into its mapping. This makes the pages that
  * [p, p + len) touches all at once, rather than in a fault for each. When it fails, they fault.
  */
 static void make_pages(const struct sys *sys, uint8_t *p, uint64_t len)
@@ -113,10 +113,10 @@ static int load_piece(const struct mem_file *file, uint64_t offset, const struct
 	uint64_t done = 0;
 	int ret;
 
-	if (mem->backing == MEM_MEMFD && !mem->hugepages &&
+	if (mem->backing == MEM_MEMFD && mem->pages != MEM_PAGES_RESERVED &&
 	    range_inside(offset, len, 0, file->size) && file->sys->ops->copy)
 		done = copy_to_memfd(file, offset, r, gpa, len);
-	else if (mem->backing == MEM_GUEST_MEMFD)
+	else if (mem->vm && mem->backing != MEM_MEMFD)
 		make_pages(file->sys, p, len);
 	ret = mem_file_read(file, offset + done, p + done, len - done, err);
 	if (ret == 0)

@@ -24,27 +24,22 @@ static void sleep_for(unsigned int microseconds)
 	nanosleep(&t, NULL);
 }
 
-void mem_init(struct guest_mem *mem, const struct sys *sys, const struct kvm_vm *vm, bool hugepages)
+void mem_init(struct guest_mem *mem, const struct sys *sys, const struct kvm_vm *vm,
+	      enum mem_pages pages)
 {
-	uint64_t flags;
-
 	*mem = (struct guest_mem){
 		.sys = sys,
 		.vm = vm,
 		.mode = MEM_MODE_SHARED,
-		.hugepages = hugepages,
+		.backing = vm && pages == MEM_PAGES_RESERVED ? MEM_MEMFD : MEM_ANONYMOUS,
+		.pages = pages,
 		.pause = sleep_for,
 	};
-	if (!vm) {
-		mem->backing = MEM_ANONYMOUS;
-		return;
-	}
-	mem->backing = MEM_MEMFD;
-	if (hugepages)
-		return;
-	flags = (uint64_t)kvm_vm_cap(vm, KVM_CAP_GUEST_MEMFD_FLAGS);
-	if (kvm_vm_cap(vm, KVM_CAP_GUEST_MEMFD) && (flags & shared_flags) == shared_flags)
-		mem->backing = MEM_GUEST_MEMFD;
+}
+
+static bool reserved(const struct guest_mem *mem)
+{
+	return mem->pages == MEM_PAGES_RESERVED;
 }
 
 const char *mem_backing_name(const struct guest_mem *mem)
@@ -55,9 +50,11 @@ const char *mem_backing_name(const struct guest_mem *mem)
 		return "memfd for shared and guest_memfd for private pages";
 	switch (mem->backing) {
 	case MEM_ANONYMOUS:
-		return "anonymous";
+		return mem->vm && mem->pages == MEM_PAGES_TRANSPARENT
+			       ? "anonymous, transparent huge pages"
+			       : "anonymous";
 	case MEM_MEMFD:
-		return mem->hugepages ? "memfd, 2 MiB pages" : "memfd";
+		return reserved(mem) ? "memfd, 2 MiB pages" : "memfd";
 	case MEM_GUEST_MEMFD:
 		return "guest_memfd";
 	}
@@ -67,17 +64,17 @@ const char *mem_backing_name(const struct guest_mem *mem)
 static int open_memfd(struct guest_mem *mem, struct mem_region *r, struct vmm_error *err)
 {
 	const struct sys *sys = mem->sys;
-	unsigned int flags = mem->hugepages ? MFD_HUGETLB | MFD_HUGE_2MB : 0;
+	unsigned int flags = reserved(mem) ? MFD_HUGETLB | MFD_HUGE_2MB : 0;
 	int ret;
 
-	if (mem->hugepages && !is_aligned(r->len, HUGE_PAGE))
+	if (reserved(mem) && !is_aligned(r->len, HUGE_PAGE))
 		return vmm_error_set(err, -EINVAL,
 				     "%s: %llu bytes are not a multiple of the 2 MiB huge page",
 				     r->name, (unsigned long long)r->len);
 	ret = sys->ops->memfd(sys->ctx, r->name, flags);
 	if (ret < 0) {
 		vmm_error_errno(err, ret, "unable to create a memfd for %s", r->name);
-		if (mem->hugepages)
+		if (reserved(mem))
 			vmm_error_hint(err, "does this kernel support 2 MiB huge pages?");
 		return ret;
 	}
@@ -123,29 +120,66 @@ static int open_files(struct guest_mem *mem, struct mem_region *r, struct vmm_er
 	return ret;
 }
 
-static int map_file(struct guest_mem *mem, struct mem_region *r, struct vmm_error *err)
+/* What the host is to know of a mapping that is nothing but this VM's memory. Kernels that do not
+ * know one of these do without. */
+static void advise(const struct guest_mem *mem, const struct mem_region *r)
 {
 	const struct sys *sys = mem->sys;
-	int flags = r->fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
-	void *hva;
+
+	/* A child that this process may fork has no use for it: it would double what either of
+	 * them writes to. */
+	sys->ops->madvise(sys->ctx, r->hva, r->len, MADV_DONTFORK);
+	sys->ops->madvise(sys->ctx, r->hva, r->len,
+			  mem->pages == MEM_PAGES_TRANSPARENT ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+}
+
+void mem_keep_small(const struct guest_mem *mem, uint64_t gpa)
+{
+	uint64_t start = align_down(gpa, HUGE_PAGE);
+	const struct mem_region *r = mem_find(mem, start, HUGE_PAGE);
+
+	if (r && r->fd < 0 && mem->vm && mem->pages == MEM_PAGES_TRANSPARENT && gpa != start)
+		mem->sys->ops->madvise(mem->sys->ctx, r->hva + (start - r->gpa), HUGE_PAGE,
+				       MADV_NOHUGEPAGE);
+}
+
+/*
+ * Large pages of the host can only be the guest's where both addresses are equal modulo their size
+ * (KVM falls back to small ones otherwise), and nobody promises that of an anonymous mapping. So it
+ * is made larger than the region, which begins at the right place in it; what is around the region is
+ * never touched. Files of 2 MiB pages and files of small ones are mapped as they are.
+ */
+static int map_region(struct guest_mem *mem, struct mem_region *r, struct vmm_error *err)
+{
+	const struct sys *sys = mem->sys;
+	bool anonymous = r->fd < 0;
+	int flags = anonymous ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+	uint64_t at = 0;
+	void *map;
 	int ret;
 
 	/* huge pages are reserved now, so that too few of them are an error and not a SIGBUS later
 	 */
-	if (!mem->hugepages)
+	if (!reserved(mem))
 		flags |= MAP_NORESERVE;
-	ret = sys->ops->mmap(sys->ctx, &hva, r->len, PROT_READ | PROT_WRITE, flags, r->fd, 0);
+	r->map_len = r->len + (anonymous ? HUGE_PAGE : 0);
+	ret = sys->ops->mmap(sys->ctx, &map, r->map_len, PROT_READ | PROT_WRITE, flags, r->fd, 0);
 	if (ret < 0) {
 		vmm_error_errno(err, ret, "unable to map %llu MiB for %s",
 				(unsigned long long)(r->len >> 20), r->name);
-		if (mem->hugepages && ret == -ENOMEM)
+		if (reserved(mem) && ret == -ENOMEM)
 			vmm_error_hint(err,
 				       "%llu free huge pages of 2 MiB are needed, raise "
 				       "vm.nr_hugepages",
 				       (unsigned long long)(r->len / HUGE_PAGE));
 		return ret;
 	}
-	r->hva = hva;
+	if (anonymous)
+		at = (r->gpa - (uintptr_t)map) % HUGE_PAGE;
+	r->map = map;
+	r->hva = (uint8_t *)map + at;
+	if (anonymous && mem->vm)
+		advise(mem, r);
 	return 0;
 }
 
@@ -179,9 +213,9 @@ static void release_region(struct guest_mem *mem, struct mem_region *r)
 {
 	const struct sys *sys = mem->sys;
 
-	if (r->hva)
-		sys->ops->munmap(sys->ctx, r->hva, r->len);
-	r->hva = NULL;
+	if (r->map)
+		sys->ops->munmap(sys->ctx, r->map, r->map_len);
+	r->map = r->hva = NULL;
 	sys_close(sys, &r->fd);
 	sys_close(sys, &r->private_fd);
 	mem_state_destroy(r->state, sys);
@@ -223,7 +257,7 @@ static int add_region(struct guest_mem *mem, const char *name, uint64_t gpa, uin
 
 	ret = open_files(mem, &r, err);
 	if (ret == 0)
-		ret = map_file(mem, &r, err);
+		ret = map_region(mem, &r, err);
 	if (ret == 0 && mem->mode != MEM_MODE_SHARED)
 		ret = mem_state_create(&r.state, mem->sys, len / PAGE_SIZE, err);
 	if (ret == 0 && mem->vm) {

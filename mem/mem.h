@@ -35,18 +35,38 @@ enum mem_mode {
 	MEM_MODES,
 };
 
-/* What is mapped into this process. */
+/* The host's pages behind guest memory that is never private. */
+enum mem_pages {
+	MEM_PAGES_SMALL,       /* 4 KiB */
+	MEM_PAGES_TRANSPARENT, /* 2 MiB wherever the host has them at the moment */
+	MEM_PAGES_RESERVED,    /* 2 MiB from the pool that the host has set aside, all at once */
+};
+
+/*
+ * What is mapped into this process. Plain RAM has no file behind it that anybody could use: a device
+ * of the host (vhost) gets at it by its address here.
+ *
+ * The shared copy of MEM_MODE_SPLIT stays in a memfd with small pages. Each conversion gives back
+ * exactly the pages that it leaves behind; a piece of a large page would only be free when the host
+ * is short of memory, and a guest that shares one page in every 2 MiB would have all of its memory
+ * twice. What such a VM shares for long is its bounce buffers, and loading it costs one copy from file
+ * to file.
+ */
 enum mem_backing {
-	MEM_ANONYMOUS,	 /* no VM: private anonymous mapping, nothing is committed */
-	MEM_MEMFD,	 /* memfd, 4 KiB or 2 MiB pages */
+	MEM_ANONYMOUS,	 /* private anonymous mapping, nothing is committed */
+	MEM_MEMFD,	 /* memfd: 4 KiB pages (MEM_MODE_SPLIT), or MEM_PAGES_RESERVED */
 	MEM_GUEST_MEMFD, /* guest_memfd with mmap, all pages shared at first */
 };
 
 struct mem_region {
 	const char *name; /* static string: "low RAM", "firmware" */
 	uint64_t gpa;
-	uint64_t len;		 /* bytes, multiple of the page size */
-	uint8_t *hva;		 /* where this process sees shared pages, PROT_READ | PROT_WRITE */
+	uint64_t len; /* bytes, multiple of the page size */
+	/* where this process sees shared pages, PROT_READ | PROT_WRITE; equals gpa modulo 2 MiB, so
+	 * that a large page of the host can be one of the guest */
+	uint8_t *hva;
+	void *map; /* the mapping that it is in, and its bytes */
+	size_t map_len;
 	int fd;			 /* what is mapped there; -1 for MEM_ANONYMOUS */
 	int private_fd;		 /* MEM_MODE_SPLIT: guest_memfd of the private pages; else -1 */
 	uint32_t slot;		 /* KVM memory slot */
@@ -66,7 +86,7 @@ struct guest_mem {
 	const struct kvm_vm *vm; /* NULL: no VM */
 	enum mem_mode mode;
 	enum mem_backing backing;
-	bool hugepages;
+	enum mem_pages pages;
 	bool preserve; /* MEM_MODE_IN_PLACE: this kernel wants GMEM_PRESERVE to keep contents */
 	bool sealed;   /* mem_seal() was called */
 	/* waits between two attempts; tests put something faster here */
@@ -81,13 +101,12 @@ struct guest_mem {
 };
 
 /*
- * Prepares *mem for MEM_MODE_SHARED, with the backing for a VM of type KVM_X86_DEFAULT_VM:
- * guest_memfd where the VM offers one with mmap and initially shared pages (Linux 6.18), memfd
- * otherwise and for huge pages. `vm` NULL: anonymous. The VM must outlive *mem. Does not fail; no
- * region exists yet. mem_set_mode() (mem/mode.h) may follow.
+ * Prepares *mem for MEM_MODE_SHARED, with the backing for a VM of type KVM_X86_DEFAULT_VM: private
+ * anonymous memory, or a memfd for MEM_PAGES_RESERVED. `vm` NULL: anonymous. The VM must outlive
+ * *mem. Does not fail; no region exists yet. mem_set_mode() (mem/mode.h) may follow.
  */
 void mem_init(struct guest_mem *mem, const struct sys *sys, const struct kvm_vm *vm,
-	      bool hugepages);
+	      enum mem_pages pages);
 
 /*
  * 0, or -ECANCELED with a sentence when the VM is to end. Whatever works on guest memory for long, in
@@ -140,6 +159,14 @@ void mem_note_written(const struct guest_mem *mem, uint64_t gpa, uint64_t len);
 /* Is there a page in [gpa, gpa + len) that was not written, and which is the first? Not known, and
  * false, of a VM without private memory, and once the guest runs. */
 bool mem_first_unwritten(const struct guest_mem *mem, uint64_t gpa, uint64_t len, uint64_t *first);
+
+/*
+ * For the loader, before it writes there: of the 2 MiB that `gpa` is inside of (not at the start of)
+ * the guest is going to use a part at first, and nothing is known of the rest. With
+ * MEM_PAGES_TRANSPARENT it gets small pages then: a large one would cost a VM of some ten MiB one or
+ * two more that nobody needs. Other memory stays as it is.
+ */
+void mem_keep_small(const struct guest_mem *mem, uint64_t gpa);
 
 /*
  * For devices, at any time: copy out of or into guest memory. -EFAULT when the range is not all RAM

@@ -67,12 +67,19 @@ static int try_page(const struct sys *sys, int fd, struct mem_offer *offer, stru
 	}
 }
 
-static int probe_in_place(const struct kvm_vm *vm, struct mem_offer *offer, struct vmm_error *err)
+/* Is there guest_memfd that can be mapped, and whose pages are shared with the guest at first? */
+static bool maps_shared(const struct kvm_vm *vm)
 {
 	uint64_t flags = (uint64_t)kvm_vm_cap(vm, KVM_CAP_GUEST_MEMFD_FLAGS);
+
+	return kvm_vm_cap(vm, KVM_CAP_GUEST_MEMFD) && (flags & mapped_shared) == mapped_shared;
+}
+
+static int probe_in_place(const struct kvm_vm *vm, struct mem_offer *offer, struct vmm_error *err)
+{
 	int ret, fd = -EINVAL;
 
-	if ((flags & mapped_shared) == mapped_shared)
+	if (maps_shared(vm))
 		fd = kvm_vm_create_guest_memfd(vm, PAGE_SIZE, mapped_shared, err);
 	/* the flags may be there, but not for this type of VM */
 	if (fd == -EINVAL) {
@@ -110,8 +117,11 @@ int mem_probe(const struct kvm_vm *vm, unsigned long vm_type, struct mem_offer *
 
 	*offer = (struct mem_offer){0};
 	if (vm_type == KVM_X86_DEFAULT_VM) {
-		offer->why_not[MEM_MODE_IN_PLACE] = offer->why_not[MEM_MODE_SPLIT] =
-			"a plain VM has no private memory";
+		offer->why_not[MEM_MODE_SPLIT] = "a plain VM has no private memory";
+		if (!maps_shared(vm))
+			offer->why_not[MEM_MODE_IN_PLACE] =
+				"this kernel has no guest_memfd that a plain VM could map: Linux "
+				"6.18 or later is needed";
 		return 0;
 	}
 	offer->why_not[MEM_MODE_SHARED] = "a confidential VM needs private memory";
@@ -131,6 +141,9 @@ int mem_probe(const struct kvm_vm *vm, unsigned long vm_type, struct mem_offer *
 /* The first mode that can be had; MEM_MODE_AUTO: none. */
 static enum mem_mode first_offered(const struct mem_offer *offer)
 {
+	/* a plain VM: guest_memfd has nothing for it but small pages, and can be forbidden */
+	if (!offer->why_not[MEM_MODE_SHARED])
+		return MEM_MODE_SHARED;
 	for (enum mem_mode mode = MEM_MODE_IN_PLACE; mode < MEM_MODES; mode++)
 		if (!offer->why_not[mode])
 			return mode;
@@ -151,13 +164,14 @@ int mem_set_mode(struct guest_mem *mem, const struct mem_offer *offer, enum mem_
 	if (offer->why_not[mode])
 		return vmm_error_set(err, -ENOTSUP, "machine.memory-mode = \"%s\": %s",
 				     mem_mode_name(mode), offer->why_not[mode]);
-	if (mode != MEM_MODE_SHARED && mem->hugepages)
+	if (mode != MEM_MODE_SHARED && mem->pages == MEM_PAGES_RESERVED)
 		return vmm_error_set(err, -ENOTSUP,
-				     "machine.hugepages: pages of a confidential VM are converted "
-				     "one by one and have 4 KiB");
-	mem->mode = mode;
-	mem->preserve = mode == MEM_MODE_IN_PLACE && offer->preserve;
+				     "machine.hugepages: pages of a guest_memfd are converted one "
+				     "by one and have 4 KiB");
 	if (mode != MEM_MODE_SHARED)
 		mem->backing = mode == MEM_MODE_IN_PLACE ? MEM_GUEST_MEMFD : MEM_MEMFD;
+	/* in a plain VM nothing is ever converted, in whatever file it is */
+	mem->mode = offer->why_not[MEM_MODE_SHARED] ? mode : MEM_MODE_SHARED;
+	mem->preserve = mem->mode == MEM_MODE_IN_PLACE && offer->preserve;
 	return 0;
 }

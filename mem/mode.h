@@ -11,7 +11,8 @@
 
 struct mem_offer {
 	/* by enum mem_mode, NULL: can be had; else why not, a static string. Nothing is said about
-	 * MEM_MODE_AUTO. */
+	 * MEM_MODE_AUTO. For a plain VM, MEM_MODE_IN_PLACE says whether it can have its memory in a
+	 * guest_memfd. */
 	const char *why_not[MEM_MODES];
 	/* MEM_MODE_IN_PLACE: conversions take flags, and only GMEM_PRESERVE keeps the contents
 	 * (revisions 4 and 5 of the kernel's patches). Newer kernels know no flags. */
@@ -25,8 +26,9 @@ int mem_probe(const struct kvm_vm *vm, unsigned long vm_type, struct mem_offer *
 
 /*
  * Gives *mem the mode that is wanted, or for MEM_MODE_AUTO the first of the offered ones in the
- * order of enum mem_mode. -ENOTSUP with the reason when it cannot be had. Called once, before there
- * is any region.
+ * order of enum mem_mode; for a plain VM that is MEM_MODE_SHARED, which it has with the wish for
+ * MEM_MODE_IN_PLACE as well, but with its memory in a guest_memfd. -ENOTSUP with the reason when it
+ * cannot be had. Called once, before there is any region.
  */
 int mem_set_mode(struct guest_mem *mem, const struct mem_offer *offer, enum mem_mode wanted,
 		 struct vmm_error *err);

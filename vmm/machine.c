@@ -81,11 +81,16 @@ static int choose_memory_mode(struct minivmm *vm, struct vmm_error *err)
 		[CONFIG_MEMORY_SPLIT] = MEM_MODE_SPLIT,
 		[CONFIG_MEMORY_SHARED] = MEM_MODE_SHARED,
 	};
+	static const enum mem_pages pages[] = {
+		[CONFIG_HUGEPAGES_TRANSPARENT] = MEM_PAGES_TRANSPARENT,
+		[CONFIG_HUGEPAGES_RESERVED] = MEM_PAGES_RESERVED,
+		[CONFIG_HUGEPAGES_NONE] = MEM_PAGES_SMALL,
+	};
 	enum mem_mode wanted = modes[vm->config->machine.memory_mode];
 	struct mem_offer offer;
 	int ret;
 
-	mem_init(&vm->mem, vm->sys, &vm->kvm_vm, vm->config->machine.hugepages);
+	mem_init(&vm->mem, vm->sys, &vm->kvm_vm, pages[vm->config->machine.hugepages]);
 	vm->mem.stop = &vm->stopping;
 	if (vm->cc.config.tech == CC_NONE && wanted == MEM_MODE_AUTO)
 		return 0;

@@ -50,7 +50,7 @@ int planned_build(struct planned *planned, const struct sys *sys, const struct v
 	if (ret == 0)
 		ret = cc_setup_init(&planned->cc, config, tech, sys, err);
 	/* no huge pages: nothing runs in this memory, and it should not use up the host's */
-	mem_init(&planned->mem, sys, NULL, false);
+	mem_init(&planned->mem, sys, NULL, MEM_PAGES_SMALL);
 	if (ret == 0)
 		ret = mem_add_ram(&planned->mem, config->machine.memory, err);
 	if (ret == 0)

@@ -127,7 +127,7 @@ static int ask_vm(struct probe *p, struct probe_type *t, const struct kvm_system
 	ret = mem_probe(vm, t->type, &t->offer, err);
 	if (ret < 0)
 		return ret;
-	mem_init(&mem, vm->h.sys, vm, false);
+	mem_init(&mem, vm->h.sys, vm, MEM_PAGES_TRANSPARENT);
 	if (mem_set_mode(&mem, &t->offer, MEM_MODE_AUTO, NULL) == 0) {
 		t->mode = mem.mode;
 		t->backing = mem_backing_name(&mem);

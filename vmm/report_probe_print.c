@@ -9,9 +9,9 @@
 #include <stdlib.h>
 
 static const char hugepages_remedy[] =
-	"only for machine.hugepages = true: reserve some, sysctl vm.nr_hugepages=N";
+	"only for machine.hugepages = \"reserved\": reserve some, sysctl vm.nr_hugepages=N";
 static const char hugepages_unknown[] =
-	"only for machine.hugepages = true: a kernel with CONFIG_HUGETLBFS is needed";
+	"only for machine.hugepages = \"reserved\": a kernel with CONFIG_HUGETLBFS is needed";
 
 /* Why a VM of the type cannot be had, or NULL. */
 static const char *type_remedy(const struct probe_type *t)

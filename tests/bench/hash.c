@@ -53,7 +53,7 @@ static void measure(const struct cc_config *config, uint64_t len, double seconds
 	uint64_t rounds = 0;
 	int ret;
 
-	mem_init(&mem, sys_host(), NULL, false);
+	mem_init(&mem, sys_host(), NULL, MEM_PAGES_SMALL);
 	load_plan_init(&plan);
 	ret = mem_add_ram(&mem, len + MIB(32), &error);
 	if (ret == 0)

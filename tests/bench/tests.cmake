@@ -20,7 +20,8 @@ function(bench_program name)
 	target_compile_options(${name} PRIVATE -O2 -Wall -Wextra -Wpedantic -Wconversion -Wshadow
 		-Wvla -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wformat=2 -Werror)
 endfunction()
-bench_program(bench-watch bench/watch.c bench/watch_vmm.c bench/watch_trap.c bench/watch_disk.c)
+bench_program(bench-watch bench/watch.c bench/watch_vmm.c bench/watch_trap.c bench/watch_disk.c
+	bench/watch_end.c)
 bench_program(bench-guest bench/guest.c)
 set_target_properties(bench-guest PROPERTIES POSITION_INDEPENDENT_CODE OFF)
 target_compile_options(bench-guest PRIVATE -fno-stack-protector -fcf-protection=none)

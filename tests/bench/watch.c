@@ -10,6 +10,7 @@
  *	entry    until the first KVM_RUN
  *	launch   until the first KVM_RUN, with an account of ioctls, bytes and memory
  *	disk     what the guest does with its disk, and its VMM's CPU time meanwhile
+ *	end      until the VMM ends by itself: a guest of tests/guests/init that powers off
  *
  * Exit status: 0, 1 when it can't be done, 3 when the VMM did not come so far in SECONDS.
  */
@@ -71,8 +72,8 @@ static bool boot(struct vmm *vmm, uint64_t ram, unsigned int seconds)
 	printf("{\"us\": %" PRIu64 ", \"cpu_us\": %" PRIu64 ", \"exits\": %" PRId64
 	       ", \"guest_kib\": %" PRIu64 ", \"over_kib\": %" PRIu64
 	       ", \"over_private_kib\": %" PRIu64 "}\n",
-	       (mark_ns - vmm->start_ns) / 1000, vmm_cpu_us(vmm), vmm_exits(vmm), resident.guest,
-	       resident.other, resident.other_private);
+	       (mark_ns - vmm->start_ns) / 1000, vmm_cpu_us(vmm), vmm_kvm_count(vmm, "exits"),
+	       resident.guest, resident.other, resident.other_private);
 	return true;
 }
 
@@ -84,13 +85,14 @@ int main(int argc, char **argv)
 	} modes[] = {{"boot", TRAP_NOTHING},
 		     {"entry", TRAP_KVM_RUN},
 		     {"launch", TRAP_LAUNCH},
-		     {"disk", TRAP_NOTHING}};
+		     {"disk", TRAP_NOTHING},
+		     {"end", TRAP_NOTHING}};
 	unsigned int seconds;
 	struct vmm vmm;
 	uint64_t ram;
 
 	if (argc < 5)
-		errx(1, "usage: bench-watch boot|entry|launch|disk RAM_MIB SECONDS COMMAND...");
+		errx(1, "usage: bench-watch boot|entry|launch|disk|end RAM_MIB SECONDS COMMAND...");
 	ram = strtoull(argv[2], NULL, 10) << 20;
 	seconds = (unsigned int)strtoul(argv[3], NULL, 10);
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
@@ -101,6 +103,8 @@ int main(int argc, char **argv)
 		vmm_start(&vmm, modes[i].trap, argv + 4);
 		if (strcmp(argv[1], "disk") == 0)
 			done = disk_report(&vmm, (int)seconds * 1000);
+		else if (strcmp(argv[1], "end") == 0)
+			done = end_report(&vmm, (int)seconds * 1000);
 		else if (modes[i].trap == TRAP_NOTHING)
 			done = boot(&vmm, ram, seconds);
 		else
@@ -108,5 +112,5 @@ int main(int argc, char **argv)
 		vmm_kill(&vmm);
 		return done ? 0 : HUNG;
 	}
-	errx(1, "%s: expected boot, entry, launch or disk", argv[1]);
+	errx(1, "%s: expected boot, entry, launch, disk or end", argv[1]);
 }

@@ -21,7 +21,7 @@ enum trap {
 };
 
 struct vmm {
-	pid_t pid;
+	pid_t pid;	   /* 0: it has ended */
 	int output;	   /* its standard output */
 	int listener;	   /* seccomp notifications; -1 for TRAP_NOTHING */
 	uint64_t start_ns; /* CLOCK_MONOTONIC, before execve() */
@@ -44,12 +44,17 @@ void vmm_kill(struct vmm *vmm);
 void vmm_resident(const struct vmm *vmm, uint64_t ram, struct resident *out);
 bool vmm_is_guest_ram(const struct vmm *vmm, uint64_t ram, uint64_t address);
 uint64_t vmm_cpu_us(const struct vmm *vmm); /* of all its threads */
-int64_t vmm_exits(const struct vmm *vmm);   /* KVM's count, from debugfs; -1: not known */
+/* One of KVM's counts of the VM, from debugfs; -1: not known. */
+int64_t vmm_kvm_count(const struct vmm *vmm, const char *name);
 int64_t vmm_peak_kib(void); /* all that the kernel charges to it, also for it; -1: not known */
 
 /* Until the guest has loaded its disk in each way, at most `ms` milliseconds; writes what that took
  * as JSON. False: it did not come so far. */
 bool disk_report(const struct vmm *vmm, int ms);
+
+/* Until the VMM has ended by itself with status 0, at most `ms` milliseconds; writes what it took as
+ * JSON. False: it did not come so far. */
+bool end_report(struct vmm *vmm, int ms);
 
 /* Installs the filter in the calling process; returns the descriptor of the listener. */
 int trap_install(enum trap trap);

@@ -114,8 +114,9 @@ void vmm_start(struct vmm *vmm, enum trap trap, char *const argv[])
 
 void vmm_kill(struct vmm *vmm)
 {
-	kill(vmm->pid, SIGKILL);
-	while (waitpid(vmm->pid, NULL, 0) < 0 && errno == EINTR)
+	if (vmm->pid > 0)
+		kill(vmm->pid, SIGKILL);
+	while (vmm->pid > 0 && waitpid(vmm->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	close(vmm->output);
 	if (vmm->listener >= 0)
@@ -194,13 +195,13 @@ static int64_t read_number(const char *path)
 }
 
 /* The kernel names a VM's directory PID-DESCRIPTOR (virt/kvm/kvm_main.c, kvm_create_vm_debugfs). */
-int64_t vmm_exits(const struct vmm *vmm)
+int64_t vmm_kvm_count(const struct vmm *vmm, const char *name)
 {
 	char pattern[64];
 	int64_t number = -1;
 	glob_t found;
 
-	snprintf(pattern, sizeof(pattern), "/sys/kernel/debug/kvm/%d-*/exits", (int)vmm->pid);
+	snprintf(pattern, sizeof(pattern), "/sys/kernel/debug/kvm/%d-*/%s", (int)vmm->pid, name);
 	if (glob(pattern, 0, NULL, &found) == 0 && found.gl_pathc == 1)
 		number = read_number(found.gl_pathv[0]);
 	globfree(&found);

@@ -24,7 +24,7 @@ static inline struct guest_mem *fuzz_guest(void)
 	static bool made;
 
 	if (!made) {
-		mem_init(&mem, sys_host(), NULL, false);
+		mem_init(&mem, sys_host(), NULL, MEM_PAGES_SMALL);
 		fuzz_require(mem_add_ram(&mem, FUZZ_RAM, NULL) == 0);
 		made = true;
 	}

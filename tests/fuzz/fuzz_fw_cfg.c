@@ -53,7 +53,7 @@ static void guest_init(struct guest *g, const struct sys *sys)
 {
 	struct vmm_error err;
 
-	mem_init(&g->mem, sys, NULL, false);
+	mem_init(&g->mem, sys, NULL, MEM_PAGES_SMALL);
 	fuzz_require(mem_add_region(&g->mem, "low", 0, REGION_LEN, &err) == 0);
 	fuzz_require(mem_add_region(&g->mem, "high", SECOND, REGION_LEN, &err) == 0);
 	fuzz_require(mem_file_open(&g->file, sys, "file", &err) == 0);

@@ -27,7 +27,7 @@ static void load(enum boot_guest guest, const uint8_t *bytes, size_t len)
 	struct vmm_error err = {0};
 	struct guest_mem mem;
 
-	mem_init(&mem, &sys, NULL, false);
+	mem_init(&mem, &sys, NULL, MEM_PAGES_SMALL);
 	fuzz_require(mem_add_ram(&mem, FUZZ_RAM, NULL) == 0);
 	load_plan_init(&plan);
 	if (boot_once(&config, &mem, &plan, &err) == 0) {

@@ -224,7 +224,7 @@ static inline struct vfuzz *vfuzz_world(const struct vfuzz_kind *kind)
 	static struct vfuzz f;
 
 	if (!f.host.sys) {
-		mem_init(&f.mem, sys_host(), NULL, false);
+		mem_init(&f.mem, sys_host(), NULL, MEM_PAGES_SMALL);
 		fuzz_require(mem_add_region(&f.mem, "RAM", 0, VFUZZ_RAM, NULL) == 0);
 		f.mem.mode = kind->plain ? MEM_MODE_SHARED : MEM_MODE_SPLIT;
 		fuzz_require(mem_state_create(&f.mem.region[0].state, sys_host(),

@@ -270,7 +270,7 @@ int main(int argc, char **argv)
 
 	CHECK(kvm_system_open(&kvm, sys_host(), &err) == 0, "KVM");
 	CHECK(kvm_vm_create(&vm, &kvm, type, &err) == 0, "VM");
-	mem_init(&mem, sys_host(), &vm, false);
+	mem_init(&mem, sys_host(), &vm, MEM_PAGES_SMALL);
 	CHECK(mem_probe(&vm, type, &offer, &err) == 0, "probe");
 	if (mem_set_mode(&mem, &offer, mode, &err) < 0) {
 		printf("%s\n", err.text);

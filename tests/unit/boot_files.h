@@ -60,7 +60,7 @@ static inline struct test_guest *guest_make(uint64_t ram)
 	struct test_guest *g = calloc(1, sizeof(*g));
 
 	ck_assert_ptr_nonnull(g);
-	mem_init(&g->mem, sys_host(), NULL, false);
+	mem_init(&g->mem, sys_host(), NULL, MEM_PAGES_SMALL);
 	ck_assert_int_eq(mem_add_ram(&g->mem, ram, &g->err), 0);
 	load_plan_init(&g->plan);
 	return g;

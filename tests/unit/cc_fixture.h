@@ -159,7 +159,7 @@ static inline int launch_memory(struct launch *t)
 	struct mem_offer offer;
 	int ret;
 
-	mem_init(&t->mem, model_sys(t->m), &t->vm, false);
+	mem_init(&t->mem, model_sys(t->m), &t->vm, MEM_PAGES_SMALL);
 	t->mem.pause = launch_no_pause;
 	ret = mem_probe(&t->vm, cc_vm_type(t->config.tech), &offer, &t->err);
 	if (ret == 0)

@@ -105,7 +105,7 @@ static inline int load(enum boot_guest guest)
 	unload();
 	file = (struct fuzz_file){bytes, nbytes};
 	memset(&err, 0, sizeof(err));
-	mem_init(&mem, &sys, NULL, false);
+	mem_init(&mem, &sys, NULL, MEM_PAGES_SMALL);
 	ck_assert_int_eq(mem_add_ram(&mem, RAM, NULL), 0);
 	load_plan_init(&plan);
 	ret = boot_open(&boot, &config, &sys, &demand, &err);

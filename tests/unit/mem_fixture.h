@@ -86,7 +86,7 @@ static void create_vm(const struct dialect *d, unsigned long type)
 		model_set_gmem_hybrid(m);
 	ck_assert_int_eq(kvm_system_open(&kvm, model_sys(m), &err), 0);
 	ck_assert_int_eq(kvm_vm_create(&vm, &kvm, type, &err), 0);
-	mem_init(&mem, model_sys(m), &vm, false);
+	mem_init(&mem, model_sys(m), &vm, MEM_PAGES_SMALL);
 }
 
 /* A VM of this type whose memory has the dialect's mode, without regions. */

@@ -112,7 +112,7 @@ START_TEST(a_plain_vm_needs_nothing_of_all_this)
 	calls = launch_calls(&t);
 	must(launch_open(&t), &t);
 	ck_assert_uint_eq(launch_calls(&t), calls);
-	mem_init(&t.mem, model_sys(t.m), &t.vm, false);
+	mem_init(&t.mem, model_sys(t.m), &t.vm, MEM_PAGES_SMALL);
 	must(mem_add_region(&t.mem, "low RAM", 0, PAGES(LOW_PAGES), &t.err), &t);
 	must(mem_add_region(&t.mem, "high RAM", HIGH, PAGES(HIGH_PAGES), &t.err), &t);
 	launch_load(&t);
@@ -156,7 +156,7 @@ START_TEST(the_measurement_needs_no_vm)
 	launch_close(&t);
 
 	launch_init(&t, _i ? CC_TDX : CC_SNP, SPLIT, 2);
-	mem_init(&t.mem, model_sys(t.m), NULL, false);
+	mem_init(&t.mem, model_sys(t.m), NULL, MEM_PAGES_SMALL);
 	must(mem_add_region(&t.mem, "low RAM", 0, PAGES(LOW_PAGES), &t.err), &t);
 	must(mem_add_region(&t.mem, "high RAM", HIGH, PAGES(HIGH_PAGES), &t.err), &t);
 	launch_load(&t);

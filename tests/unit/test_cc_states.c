@@ -58,7 +58,7 @@ static void reach(enum cc_tech tech, enum state state)
 	must(launch_create_vm(&t), &t);
 	must(launch_open(&t), &t);
 	if (tech == CC_NONE) {
-		mem_init(&t.mem, model_sys(t.m), &t.vm, false);
+		mem_init(&t.mem, model_sys(t.m), &t.vm, MEM_PAGES_SMALL);
 		must(mem_add_region(&t.mem, "low RAM", 0, PAGES(LOW_PAGES), &t.err), &t);
 		must(mem_add_region(&t.mem, "high RAM", HIGH, PAGES(HIGH_PAGES), &t.err), &t);
 	} else {

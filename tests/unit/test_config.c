@@ -14,7 +14,7 @@ START_TEST(defaults_are_the_documented_ones)
 	ck_assert_uint_eq(config.machine.memory, MIB(512));
 	ck_assert_int_eq(config.machine.cc, CONFIG_CC_NONE);
 	ck_assert_int_eq(config.machine.memory_mode, CONFIG_MEMORY_AUTO);
-	ck_assert(!config.machine.hugepages);
+	ck_assert_int_eq(config.machine.hugepages, CONFIG_HUGEPAGES_TRANSPARENT);
 	ck_assert_int_eq(config.machine.on_reboot, CONFIG_REBOOT_EXIT);
 	ck_assert_uint_eq(config.machine.grace, 10);
 	ck_assert_ptr_null(config.boot.kernel);
@@ -43,7 +43,7 @@ START_TEST(every_key_reaches_its_field)
 {
 	static const char text[] =
 		"[machine]\nvcpus = 4\nmemory = 67108864\ncc = \"snp\"\nmemory-mode = \"split\"\n"
-		"hugepages = false\non-reboot = \"relaunch\"\ngrace = 0\n"
+		"hugepages = \"none\"\non-reboot = \"relaunch\"\ngrace = 0\n"
 		"[boot]\nkernel = \"k\"\ninitrd = \"i\"\ncmdline = \"c d\"\nfirmware = \"/fw\"\n"
 		"device-tree = true\n"
 		"[snp]\npolicy = 0xb0000\nvcpu-sig = 0xffffffff\nguest-features = \"0x8000000000000001\"\ncbit = 47\n"
@@ -63,7 +63,7 @@ START_TEST(every_key_reaches_its_field)
 	ck_assert_uint_eq(c->machine.memory, MIB(64));
 	ck_assert_int_eq(c->machine.cc, CONFIG_CC_SNP);
 	ck_assert_int_eq(c->machine.memory_mode, CONFIG_MEMORY_SPLIT);
-	ck_assert(!c->machine.hugepages); /* true goes with plain VMs only, see test_config_set */
+	ck_assert_int_eq(c->machine.hugepages, CONFIG_HUGEPAGES_NONE);
 	ck_assert_int_eq(c->machine.on_reboot, CONFIG_REBOOT_RELAUNCH);
 	ck_assert_uint_eq(c->machine.grace, 0);
 	ck_assert_str_eq(c->boot.kernel, "/dir/k");

@@ -51,9 +51,10 @@ static const struct {
 	{"[[machine]]\nvcpus = 1", "3:3: machine must be written as [machine]"},
 	{"[disk]\npath = \"a\"", "3:2: disk must be written as [[disk]]"},
 	/* booleans */
-	{"[machine]\nhugepages = 1", "4:13: machine.hugepages: expected true or false, found 1"},
+	{"[machine]\nhugepages = 1",
+	 "4:13: machine.hugepages: expected \"transparent\", \"reserved\" or \"none\", found 1"},
 	{"[machine]\nhugepages = \"yes\"",
-	 "4:13: machine.hugepages: expected true or false, found \"yes\""},
+	 "4:13: machine.hugepages: expected \"transparent\", \"reserved\" or \"none\", found \"yes\""},
 	/* integers */
 	{"[machine]\nvcpus = 0", "4:9: machine.vcpus: expected an integer from 1 to 255, found 0"},
 	{"[machine]\nvcpus = 256",
@@ -184,10 +185,12 @@ static const struct {
 	{"igvm = \"g\"", "2:1: boot.kernel: an IGVM file brings its own: remove this or igvm"},
 	{"[machine]\ncc = \"snp\"\nmemory-mode = \"shared\"",
 	 "5:1: machine.memory-mode: a confidential VM needs private memory: not \"shared\""},
-	{"[machine]\nmemory-mode = \"in-place\"",
+	{"[machine]\nmemory-mode = \"split\"",
 	 "4:1: machine.memory-mode: a plain VM has no private memory: it is \"shared\""},
 	{"[machine]\ncc = \"snp\"\nhugepages = true",
 	 "5:1: machine.hugepages: guest_memfd, which a confidential VM needs, has no huge pages"},
+	{"[machine]\nmemory-mode = \"in-place\"\nhugepages = \"reserved\"",
+	 "5:1: machine.hugepages: guest_memfd, which memory-mode asks for, has no huge pages"},
 	{"[snp]\nvcpu-sig = 1\nvcpu-type = \"EPYC\"",
 	 "4:1: snp.vcpu-sig: says the same as vcpu-type: remove one of them"},
 	{"[snp]\nhost-data-file = \"h\"\nhost-data = \"00000000000000000000000000000000000000000000"

@@ -36,6 +36,29 @@ static void refused(const char *key, const char *value, const char *message)
 	ck_assert_str_eq(err.text, message);
 }
 
+/* It used to be a bool. */
+START_TEST(hugepages_may_still_be_true_or_false)
+{
+	static const struct {
+		const char *value;
+		enum config_hugepages hugepages;
+	} values[] = {
+		{"true", CONFIG_HUGEPAGES_RESERVED},
+		{"false", CONFIG_HUGEPAGES_TRANSPARENT},
+		{"\"reserved\"", CONFIG_HUGEPAGES_RESERVED},
+		{"\"none\"", CONFIG_HUGEPAGES_NONE},
+		{"\"transparent\"", CONFIG_HUGEPAGES_TRANSPARENT},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		set("machine.hugepages", values[i].value);
+		ck_assert_int_eq(config.machine.hugepages, values[i].hugepages);
+	}
+	ck_assert_int_eq(config_set(&config, "machine.hugepages", "\"true\"", NULL), -EINVAL);
+	ck_assert_int_eq(config_set(&config, "machine.memory-mode", "true", NULL), -EINVAL);
+}
+END_TEST
+
 START_TEST(keys_are_set_by_name)
 {
 	set("machine.vcpus", "3");
@@ -46,7 +69,7 @@ START_TEST(keys_are_set_by_name)
 	set("snp.vcpu-type", "\"EPYC-Milan\"");
 	ck_assert_uint_eq(config.machine.vcpus, 3);
 	ck_assert_uint_eq(config.machine.memory, GIB(1));
-	ck_assert(config.machine.hugepages);
+	ck_assert_int_eq(config.machine.hugepages, CONFIG_HUGEPAGES_RESERVED);
 	ck_assert_int_eq(config.machine.cc, CONFIG_CC_TDX);
 	ck_assert_str_eq(config.boot.kernel, "k"); /* relative to the process */
 	ck_assert_uint_eq(config.snp.vcpu_sig, 0xa00f11);
@@ -206,6 +229,7 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, hugepages_may_still_be_true_or_false);
 	tcase_add_test(tc, keys_are_set_by_name);
 	tcase_add_test(tc, key_set_again_takes_the_new_value);
 	tcase_add_test(tc, elements_are_made_one_after_the_other);

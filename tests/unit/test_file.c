@@ -208,7 +208,7 @@ START_TEST(a_file_goes_straight_into_guest_memory)
 
 	write_file("0123456789", 10);
 	ck_assert_int_eq(open_it(), 0);
-	mem_init(&mem, model_sys(m), NULL, false);
+	mem_init(&mem, model_sys(m), NULL, MEM_PAGES_SMALL);
 	ck_assert_int_eq(mem_add_region(&mem, "RAM", 0, PAGE_SIZE, &err), 0);
 	ck_assert_int_eq(mem_file_load(&file, 2, &mem, PAGE_SIZE - 8, 8, &err), 0);
 	ck_assert_mem_eq(mem_ptr(&mem, PAGE_SIZE - 8, 8), "23456789", 8);
@@ -246,7 +246,7 @@ START_TEST(loading_a_large_file_can_be_stopped)
 	write_file("0123456789", 10);
 	ck_assert_int_eq(truncate(path, 200 << 20), 0);
 	ck_assert_int_eq(mem_file_open(&file, &sys, path, &err), 0);
-	mem_init(&mem, &sys, NULL, false);
+	mem_init(&mem, &sys, NULL, MEM_PAGES_SMALL);
 	ck_assert_int_eq(mem_add_region(&mem, "RAM", 0, 256 << 20, &err), 0);
 	mem.stop = &stopped;
 	atomic_store(&stopped, false);
@@ -276,7 +276,7 @@ START_TEST(a_large_file_that_nobody_looks_at_is_not_read)
 	write_file("0123456789", 10);
 	ck_assert_int_eq(truncate(path, 200 << 20), 0);
 	ck_assert_int_eq(mem_file_open(&file, &sys, path, &err), 0);
-	mem_init(&mem, &sys, NULL, false);
+	mem_init(&mem, &sys, NULL, MEM_PAGES_SMALL);
 	mem.unseen = true;
 	ck_assert_int_eq(mem_add_region(&mem, "RAM", 0, 256 << 20, &err), 0);
 	reads = 0, stop_at = 0;

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * Guest memory over the model: regions and their slots in both backings, and nothing left behind by
+ * Guest memory over the model: regions and their slots in each backing, and nothing left behind by
  * any failure.
  */
-#include "mem/mem.h"
+#include "mem/mode.h"
 
 #include "tests/mock/objects.h"
 #include "vmm/base/bytes.h"
 
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static struct model *m;
 static struct kvm_system kvm;
@@ -24,7 +27,7 @@ static void setup(void)
 	m = model_new();
 	ck_assert_int_eq(kvm_system_open(&kvm, model_sys(m), &err), 0);
 	ck_assert_int_eq(kvm_vm_create(&vm, &kvm, KVM_X86_DEFAULT_VM, &err), 0);
-	mem_init(&mem, model_sys(m), &vm, false);
+	mem_init(&mem, model_sys(m), &vm, MEM_PAGES_TRANSPARENT);
 }
 
 static void teardown(void)
@@ -36,17 +39,20 @@ static void teardown(void)
 	model_free(m);
 }
 
-/* A host before guest_memfd could be mapped. */
-static void use_memfd(void)
+/* What memory-mode = "in-place" asks for. */
+static void use_guest_memfd(void)
 {
-	model_set_cap(m, KVM_CAP_GUEST_MEMFD_FLAGS, 0);
-	mem_init(&mem, model_sys(m), &vm, false);
+	struct mem_offer offer;
+
+	mem_init(&mem, model_sys(m), &vm, MEM_PAGES_TRANSPARENT);
+	ck_assert_int_eq(mem_probe(&vm, KVM_X86_DEFAULT_VM, &offer, &err), 0);
+	ck_assert_int_eq(mem_set_mode(&mem, &offer, MEM_MODE_IN_PLACE, &err), 0);
 }
 
 static void use_hugepages(uint64_t npages)
 {
 	model_set_huge_pages(m, npages);
-	mem_init(&mem, model_sys(m), &vm, true);
+	mem_init(&mem, model_sys(m), &vm, MEM_PAGES_RESERVED);
 }
 
 static void assert_says(const char *text)
@@ -57,9 +63,28 @@ static void assert_says(const char *text)
 
 /* --- choice of the backing --- */
 
-START_TEST(guest_memfd_is_used_where_it_can_be_mapped)
+/* Also where KVM has guest_memfd, whose creation a security module may forbid. */
+START_TEST(plain_ram_is_anonymous_and_needs_no_guest_memfd)
 {
+	model_answer(m, "KVM_CREATE_GUEST_MEMFD", -EACCES);
+	ck_assert_int_eq(mem.backing, MEM_ANONYMOUS);
+	ck_assert_str_eq(mem_backing_name(&mem), "anonymous, transparent huge pages");
+	ck_assert_int_eq(mem_add_ram(&mem, GIB(4), &err), 0);
+	ck_assert_int_eq(mem_add_rom(&mem, "firmware", GIB(4) - MIB(1), MIB(1), &err), 0);
+	for (size_t i = 0; i < mem.nregions; i++) {
+		ck_assert_int_eq(mem.region[i].fd, -1);
+		ck_assert_int_eq(mem.region[i].private_fd, -1);
+	}
+	ck_assert_uint_eq(model_count(m, "memfd") + model_count(m, "KVM_CREATE_GUEST_MEMFD"), 0);
+	ck_assert_uint_eq(model_count(m, "KVM_SET_USER_MEMORY_REGION"), 3);
+}
+END_TEST
+
+START_TEST(guest_memfd_is_used_when_it_is_asked_for)
+{
+	use_guest_memfd();
 	ck_assert_int_eq(mem.backing, MEM_GUEST_MEMFD);
+	ck_assert_int_eq(mem.mode, MEM_MODE_SHARED);
 	ck_assert_str_eq(mem_backing_name(&mem), "guest_memfd");
 	ck_assert_int_eq(mem_add_region(&mem, "low RAM", 0, MIB(4), &err), 0);
 	ck_assert_uint_eq(model_count(m, "KVM_SET_USER_MEMORY_REGION2"), 1);
@@ -69,30 +94,115 @@ START_TEST(guest_memfd_is_used_where_it_can_be_mapped)
 }
 END_TEST
 
-START_TEST(memfd_is_used_on_older_hosts)
+/* --- large pages --- */
+
+/* Which advice the mapping around `p` was given: does VmFlags of /proc/self/smaps have it? */
+static bool has_flag(const void *p, const char *flag)
 {
-	static const struct {
-		unsigned long cap;
-		int value;
-	} old[] = {
-		{KVM_CAP_GUEST_MEMFD, 0},
-		{KVM_CAP_GUEST_MEMFD_FLAGS, 0},
-		{KVM_CAP_GUEST_MEMFD_FLAGS, GUEST_MEMFD_FLAG_MMAP}, /* all would be private */
+	FILE *file = fopen("/proc/self/smaps", "re");
+	unsigned long long start, end;
+	bool here = false, found = false;
+	char line[512];
+
+	ck_assert_ptr_nonnull(file);
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%llx-%llx ", &start, &end) == 2)
+			here = start <= (uintptr_t)p && (uintptr_t)p < end;
+		else if (here && strncmp(line, "VmFlags:", 8) == 0)
+			found = strstr(line, flag) != NULL;
+	}
+	fclose(file);
+	return found;
+}
+
+/* Pages of `r` that the host has made. */
+static size_t pages_made(const struct mem_region *r)
+{
+	size_t n = r->len / PAGE_SIZE, made = 0;
+	unsigned char *in = malloc(n);
+
+	ck_assert_int_eq(mincore(r->hva, r->len, in), 0);
+	for (size_t i = 0; i < n; i++)
+		made += in[i] & 1;
+	free(in);
+	return made;
+}
+
+/* Or KVM cannot give the guest a large page where the host has one. */
+START_TEST(host_and_guest_address_are_equal_modulo_2_mib)
+{
+	static const struct gpa_range ranges[] = {
+		{0, MIB(32)},
+		{GIB(4), MIB(6)},
+		{GIB(4) - 0x37c000, 0x37c000},
+		{GIB(8) + PAGE_SIZE, PAGE_SIZE},
 	};
 
-	model_set_cap(m, old[_i].cap, old[_i].value);
-	mem_init(&mem, model_sys(m), &vm, false);
-	ck_assert_int_eq(mem.backing, MEM_MEMFD);
-	ck_assert_str_eq(mem_backing_name(&mem), "memfd");
-	ck_assert_int_eq(mem_add_region(&mem, "low RAM", 0, MIB(4), &err), 0);
-	ck_assert_uint_eq(model_count(m, "KVM_SET_USER_MEMORY_REGION"), 1);
-	ck_assert_uint_eq(model_count(m, "KVM_SET_USER_MEMORY_REGION2"), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+		struct mem_region *r = &mem.region[i];
+
+		ck_assert_int_eq(mem_add_region(&mem, "RAM", ranges[i].gpa, ranges[i].len, &err),
+				 0);
+		ck_assert_uint_eq(((uintptr_t)r->hva - r->gpa) % MIB(2), 0);
+		ck_assert(range_inside((uintptr_t)r->hva, r->len, (uintptr_t)r->map, r->map_len));
+		memset(r->hva + r->len - PAGE_SIZE, 1, PAGE_SIZE);
+	}
+}
+END_TEST
+
+START_TEST(plain_ram_asks_for_large_pages_unless_it_is_to_have_none)
+{
+	mem_init(&mem, model_sys(m), &vm, _i ? MEM_PAGES_SMALL : MEM_PAGES_TRANSPARENT);
+	ck_assert_int_eq(mem_add_region(&mem, "RAM", 0, MIB(32), &err), 0);
+	if (access("/sys/kernel/mm/transparent_hugepage", F_OK) == 0) {
+		ck_assert(has_flag(mem.region[0].hva, " hg ") == !_i);
+		ck_assert(has_flag(mem.region[0].hva, " nh ") == !!_i);
+	}
+	/* a child of this process does not get the guest's memory */
+	ck_assert(has_flag(mem.region[0].hva, " dc "));
+}
+END_TEST
+
+START_TEST(nothing_is_touched_before_the_loader_or_the_guest_does)
+{
+	ck_assert_int_eq(mem_add_region(&mem, "RAM", 0, MIB(64), &err), 0);
+	mem_keep_small(&mem, MIB(5));
+	ck_assert_uint_eq(pages_made(&mem.region[0]), 0);
+}
+END_TEST
+
+START_TEST(small_pages_stay_where_a_part_is_used)
+{
+	ck_assert_int_eq(mem_add_region(&mem, "RAM", 0, MIB(63), &err), 0);
+	mem_keep_small(&mem, MIB(4));	      /* nothing before it in its 2 MiB */
+	mem_keep_small(&mem, MIB(9) + 12345); /* 8 to 10 MiB */
+	mem_keep_small(&mem, MIB(63) - 1);    /* would reach over the end */
+	mem_keep_small(&mem, GIB(5));	      /* no RAM */
+	ck_assert_uint_eq(model_count(m, "madvise"), 3);
+	if (access("/sys/kernel/mm/transparent_hugepage", F_OK) != 0)
+		return;
+	for (uint64_t at = 0; at < MIB(62); at += MIB(2))
+		ck_assert_msg(has_flag(mem.region[0].hva + at, at == MIB(8) ? " nh " : " hg "),
+			      "%llu MiB", (unsigned long long)(at >> 20));
+}
+END_TEST
+
+START_TEST(memory_that_is_given_back_needs_no_file)
+{
+	ck_assert_int_eq(mem_add_region(&mem, "RAM", 0, MIB(8), &err), 0);
+	memset(mem.region[0].hva, 1, MIB(8));
+	ck_assert_int_eq(mem_give_back(&mem, mem.region[0].hva + MIB(2), MIB(2)), 0);
+	ck_assert_int_eq(mem_give_back(&mem, mem.region[0].hva + MIB(6) + 1, 3 * PAGE_SIZE), 0);
+	ck_assert_uint_eq(pages_made(&mem.region[0]), (MIB(8) - MIB(2)) / PAGE_SIZE - 2);
+	ck_assert_uint_eq(mem.region[0].hva[MIB(2)], 0);
+	ck_assert_uint_eq(mem.region[0].hva[MIB(6)], 1);
+	ck_assert_uint_eq(model_count(m, "fallocate"), 0);
 }
 END_TEST
 
 START_TEST(without_a_vm_memory_is_anonymous)
 {
-	mem_init(&mem, model_sys(m), NULL, false);
+	mem_init(&mem, model_sys(m), NULL, MEM_PAGES_SMALL);
 	ck_assert_int_eq(mem.backing, MEM_ANONYMOUS);
 	ck_assert_int_eq(mem_add_ram(&mem, GIB(600), &err), 0);
 	ck_assert_uint_eq(mem.nregions, 2);
@@ -109,7 +219,7 @@ START_TEST(the_guest_sees_what_is_written)
 	char buf[6];
 
 	if (_i)
-		use_memfd();
+		use_guest_memfd();
 	ck_assert_int_eq(mem_add_ram(&mem, GIB(5), &err), 0);
 	ck_assert_uint_eq(mem.nregions, 2);
 	ck_assert_uint_eq(model_vm(m, 0)->nslots, 2);
@@ -127,7 +237,7 @@ END_TEST
 START_TEST(a_terabyte_costs_nothing_until_it_is_touched)
 {
 	if (_i)
-		use_memfd();
+		use_guest_memfd();
 	ck_assert_int_eq(mem_add_ram(&mem, GIB(1024), &err), 0);
 	ck_assert_int_eq(mem_write(&mem, GIB(1026) - 1, "x", 1), 0);
 	ck_assert_int_eq(mem_write(&mem, GIB(1026), "x", 1), -EFAULT);
@@ -195,7 +305,7 @@ START_TEST(a_region_over_kvms_own_pages_is_an_error)
 {
 	ck_assert_int_eq(kvm_vm_set_tss_addr(&vm, LAYOUT_TSS, &err), 0);
 	ck_assert_int_eq(mem_add_region(&mem, "RAM", LAYOUT_TSS, PAGE_SIZE, &err), -EEXIST);
-	assert_says("RAM at 0xfeffd000: KVM_SET_USER_MEMORY_REGION2 failed on VM: EEXIST");
+	assert_says("RAM at 0xfeffd000: KVM_SET_USER_MEMORY_REGION failed on VM: EEXIST");
 	ck_assert_uint_eq(mem.nregions, 0);
 }
 END_TEST
@@ -205,23 +315,26 @@ END_TEST
 START_TEST(a_failing_call_leaves_nothing_of_its_region)
 {
 	static const struct {
-		bool memfd;
+		enum { ANONYMOUS, GUEST_MEMFD, RESERVED } kind;
 		const char *call;
 		const char *says;
 	} t[] = {
-		{false, "KVM_CREATE_GUEST_MEMFD", "KVM_CREATE_GUEST_MEMFD failed on VM"},
-		{false, "mmap", "unable to map 16 MiB for low RAM"},
-		{false, "KVM_SET_USER_MEMORY_REGION2", "low RAM at 0: "},
-		{true, "memfd", "unable to create a memfd for low RAM"},
-		{true, "ftruncate", "unable to size the memfd of low RAM to 16777216 bytes"},
-		{true, "mmap", "unable to map 16 MiB for low RAM"},
-		{true, "KVM_SET_USER_MEMORY_REGION", "low RAM at 0: "},
+		{GUEST_MEMFD, "KVM_CREATE_GUEST_MEMFD", "KVM_CREATE_GUEST_MEMFD failed on VM"},
+		{GUEST_MEMFD, "mmap", "unable to map 16 MiB for low RAM"},
+		{GUEST_MEMFD, "KVM_SET_USER_MEMORY_REGION2", "low RAM at 0: "},
+		{RESERVED, "memfd", "unable to create a memfd for low RAM"},
+		{RESERVED, "ftruncate", "unable to size the memfd of low RAM to 16777216 bytes"},
+		{RESERVED, "mmap", "unable to map 16 MiB for low RAM"},
+		{ANONYMOUS, "mmap", "unable to map 16 MiB for low RAM"},
+		{ANONYMOUS, "KVM_SET_USER_MEMORY_REGION", "low RAM at 0: "},
 	};
 	char leaks[256];
 	size_t before;
 
-	if (t[_i].memfd)
-		use_memfd();
+	if (t[_i].kind == GUEST_MEMFD)
+		use_guest_memfd();
+	else if (t[_i].kind == RESERVED)
+		use_hugepages(16);
 	before = model_leaks(m, leaks, sizeof(leaks));
 	model_answer(m, t[_i].call, -ENOMEM);
 	ck_assert_int_eq(mem_add_region(&mem, "low RAM", 0, MIB(16), &err), -ENOMEM);
@@ -240,22 +353,26 @@ START_TEST(a_failure_half_way_through_ram_is_cleaned_up)
 	unsigned long first, last;
 
 	if (_i)
-		use_memfd();
+		use_guest_memfd();
 	first = model_calls(m) + 1;
 	ck_assert_int_eq(mem_add_ram(&mem, GIB(4), &err), 0);
 	last = model_calls(m);
 	mem_destroy(&mem);
-	ck_assert_uint_ge(last, first + 5);
+	ck_assert_uint_ge(last, first + 3);
 	for (unsigned long n = first; n <= last; n++) {
 		struct kvm_vm other;
 		int ret;
 
 		ck_assert_int_eq(kvm_vm_create(&other, &kvm, KVM_X86_DEFAULT_VM, &err), 0);
-		mem_init(&mem, model_sys(m), &other, false);
+		mem_init(&mem, model_sys(m), &other, MEM_PAGES_SMALL);
+		if (_i)
+			mem.backing = MEM_GUEST_MEMFD;
 		model_fail_at(m, model_calls(m) + 1 + (n - first), EIO);
 		ret = mem_add_ram(&mem, GIB(4), &err);
-		/* kvm.c: a guest_memfd without close-on-exec is no reason to stop */
-		if (strcmp(model_call_name(m, n), "cloexec") != 0)
+		/* kvm.c: a guest_memfd without close-on-exec is no reason to stop; mem.c: small
+		 * pages are none either */
+		if (strcmp(model_call_name(m, n), "cloexec") != 0 &&
+		    strcmp(model_call_name(m, n), "madvise") != 0)
 			ck_assert_msg(ret == -EIO, "%s", model_call_name(m, n));
 		mem_destroy(&mem);
 		kvm_vm_close(&other);
@@ -314,8 +431,13 @@ static TCase *all_tests(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, guest_memfd_is_used_where_it_can_be_mapped);
-	tcase_add_loop_test(tc, memfd_is_used_on_older_hosts, 0, 3);
+	tcase_add_test(tc, plain_ram_is_anonymous_and_needs_no_guest_memfd);
+	tcase_add_test(tc, guest_memfd_is_used_when_it_is_asked_for);
+	tcase_add_test(tc, host_and_guest_address_are_equal_modulo_2_mib);
+	tcase_add_loop_test(tc, plain_ram_asks_for_large_pages_unless_it_is_to_have_none, 0, 2);
+	tcase_add_test(tc, nothing_is_touched_before_the_loader_or_the_guest_does);
+	tcase_add_test(tc, small_pages_stay_where_a_part_is_used);
+	tcase_add_test(tc, memory_that_is_given_back_needs_no_file);
 	tcase_add_test(tc, without_a_vm_memory_is_anonymous);
 	tcase_add_loop_test(tc, the_guest_sees_what_is_written, 0, 2);
 	tcase_add_loop_test(tc, a_terabyte_costs_nothing_until_it_is_touched, 0, 2);
@@ -323,7 +445,7 @@ static TCase *all_tests(void)
 	tcase_add_test(tc, a_region_is_whole_pages_and_does_not_wrap);
 	tcase_add_test(tc, there_is_room_for_a_fixed_number_of_regions);
 	tcase_add_test(tc, a_region_over_kvms_own_pages_is_an_error);
-	tcase_add_loop_test(tc, a_failing_call_leaves_nothing_of_its_region, 0, 7);
+	tcase_add_loop_test(tc, a_failing_call_leaves_nothing_of_its_region, 0, 8);
 	tcase_add_loop_test(tc, a_failure_half_way_through_ram_is_cleaned_up, 0, 2);
 	tcase_add_test(tc, huge_pages_are_taken_and_given_back);
 	tcase_add_test(tc, too_few_huge_pages_are_a_clear_error);

@@ -51,6 +51,7 @@ START_TEST(each_kernel_offers_its_modes)
 }
 END_TEST
 
+/* And that in a guest_memfd, if it insists and the kernel has one for it. */
 START_TEST(a_plain_vm_is_offered_shared_memory_only)
 {
 	struct dialect d = {.kernel = kernels[_i].kernel, .hybrid = kernels[_i].hybrid};
@@ -58,15 +59,22 @@ START_TEST(a_plain_vm_is_offered_shared_memory_only)
 	create_vm(&d, KVM_X86_DEFAULT_VM);
 	ck_assert_int_eq(mem_probe(&vm, KVM_X86_DEFAULT_VM, &offer, &err), 0);
 	assert_reason(MEM_MODE_SHARED, NULL);
-	assert_reason(MEM_MODE_IN_PLACE, "a plain VM has no private memory");
+	/* Linux 6.12 has no guest_memfd for it */
+	assert_reason(MEM_MODE_IN_PLACE,
+		      _i == 0 ? "no guest_memfd that a plain VM could map" : NULL);
 	assert_reason(MEM_MODE_SPLIT, "a plain VM has no private memory");
 	ck_assert_int_eq(mem_set_mode(&mem, &offer, MEM_MODE_AUTO, &err), 0);
 	ck_assert_int_eq(mem.mode, MEM_MODE_SHARED);
-	/* Linux 6.12 has no guest_memfd for it */
-	ck_assert_int_eq(mem.backing, _i == 0 ? MEM_MEMFD : MEM_GUEST_MEMFD);
+	ck_assert_int_eq(mem.backing, MEM_ANONYMOUS);
 	add(0, MIB(2));
 	ck_assert_ptr_null(mem.region[0].state);
 	ck_assert_int_eq(mem_convert(&mem, 0, PAGE_SIZE, true, &err), -ENOTSUP);
+	if (_i == 0)
+		return;
+	mem_destroy(&mem);
+	ck_assert_int_eq(mem_set_mode(&mem, &offer, MEM_MODE_IN_PLACE, &err), 0);
+	ck_assert_int_eq(mem.mode, MEM_MODE_SHARED);
+	ck_assert_int_eq(mem.backing, MEM_GUEST_MEMFD);
 }
 END_TEST
 
@@ -205,8 +213,10 @@ START_TEST(a_mode_that_cannot_be_had_is_refused_with_the_reason)
 		 "machine.memory-mode = \"split\": this kernel converts in place"},
 		{MODEL_GMEM_REV8, KVM_X86_TDX_VM, MEM_MODE_SHARED,
 		 "machine.memory-mode = \"shared\": a confidential VM needs private memory"},
-		{MODEL_GMEM_REV8, KVM_X86_DEFAULT_VM, MEM_MODE_IN_PLACE,
-		 "machine.memory-mode = \"in-place\": a plain VM has no private memory"},
+		{MODEL_GMEM_6_12, KVM_X86_DEFAULT_VM, MEM_MODE_IN_PLACE,
+		 "machine.memory-mode = \"in-place\": this kernel has no guest_memfd that a plain"},
+		{MODEL_GMEM_REV8, KVM_X86_DEFAULT_VM, MEM_MODE_SPLIT,
+		 "machine.memory-mode = \"split\": a plain VM has no private memory"},
 	};
 	struct dialect d = {.kernel = cases[_i].kernel};
 
@@ -230,7 +240,7 @@ END_TEST
 START_TEST(huge_pages_and_private_memory_exclude_each_other)
 {
 	create_vm(&dialects[_i], KVM_X86_SNP_VM);
-	mem_init(&mem, model_sys(m), &vm, true);
+	mem_init(&mem, model_sys(m), &vm, MEM_PAGES_RESERVED);
 	ck_assert_int_eq(mem_probe(&vm, KVM_X86_SNP_VM, &offer, &err), 0);
 	ck_assert_int_eq(mem_set_mode(&mem, &offer, MEM_MODE_AUTO, &err), -ENOTSUP);
 	assert_says("machine.hugepages");
@@ -357,7 +367,7 @@ static Suite *suite(void)
 	tc = tcase_create("choice");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, auto_takes_in_place_before_split, 0, ARRAY_SIZE(kernels));
-	tcase_add_loop_test(tc, a_mode_that_cannot_be_had_is_refused_with_the_reason, 0, 4);
+	tcase_add_loop_test(tc, a_mode_that_cannot_be_had_is_refused_with_the_reason, 0, 5);
 	tcase_add_test(tc, a_forced_mode_is_taken_although_another_comes_first);
 	tcase_add_loop_test(tc, huge_pages_and_private_memory_exclude_each_other, 0, DIALECTS);
 	tcase_add_test(tc, modes_have_the_names_of_the_configuration);

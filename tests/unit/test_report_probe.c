@@ -209,7 +209,7 @@ START_TEST(each_type_gets_the_mode_its_capabilities_allow)
 
 	ck_assert_str_eq(p.type[0].name, "plain");
 	ck_assert_int_eq(p.type[0].mode, MEM_MODE_SHARED);
-	ck_assert_str_eq(p.type[0].backing, "guest_memfd");
+	ck_assert_str_eq(p.type[0].backing, "anonymous, transparent huge pages");
 	ck_assert_str_eq(p.type[1].name, "sw-protected");
 	ck_assert_int_eq(p.type[1].mode, MEM_MODE_SPLIT);
 	ck_assert_ptr_nonnull(p.type[1].offer.why_not[MEM_MODE_IN_PLACE]);
@@ -221,14 +221,14 @@ START_TEST(each_type_gets_the_mode_its_capabilities_allow)
 }
 END_TEST
 
-START_TEST(an_old_host_runs_plain_vms_in_memfd)
+START_TEST(an_old_host_runs_plain_vms)
 {
 	struct host host = old_host;
 	struct probe p;
 
 	probe(&p, &host);
 	ck_assert(p.type[0].usable);
-	ck_assert_str_eq(p.type[0].backing, "memfd");
+	ck_assert_str_eq(p.type[0].backing, "anonymous, transparent huge pages");
 	for (size_t i = 1; i < PROBE_TYPES; i++)
 		ck_assert(!p.type[i].offered);
 	ck_assert(p.cap[0].present);
@@ -276,7 +276,7 @@ START_TEST(the_report_for_people)
 					   "  vCPUs in a VM: at most 4096\n"
 					   "  guest physical address bits: 43\n"));
 	ck_assert_ptr_nonnull(strstr(text, "  plain: yes, at most 255 vCPUs, memory-mode shared "
-					   "(guest_memfd)\n"));
+					   "(anonymous, transparent huge pages)\n"));
 	ck_assert_ptr_nonnull(strstr(text, "  tdx: no\n"));
 	ck_assert_ptr_nonnull(strstr(text, "Missing:\n  tdx: an Intel CPU with TDX"));
 	free(text);
@@ -377,7 +377,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(tc, each_type_gets_the_mode_its_capabilities_allow);
-	tcase_add_test(tc, an_old_host_runs_plain_vms_in_memfd);
+	tcase_add_test(tc, an_old_host_runs_plain_vms);
 	tcase_add_test(tc, a_type_without_any_memory_mode_says_so);
 	tcase_add_test(tc, a_type_that_is_listed_but_refused_says_why);
 	tcase_add_test(tc, the_report_for_people);

@@ -39,7 +39,7 @@ START_TEST(trap_update_issued_once_for_a_range)
 
 	must(launch_create_vm(&t), &t);
 	must(launch_open(&t), &t);
-	mem_init(&t.mem, model_sys(t.m), &t.vm, false);
+	mem_init(&t.mem, model_sys(t.m), &t.vm, MEM_PAGES_SMALL);
 	t.mem.mode = MEM_MODE_IN_PLACE;
 	t.mem.backing = MEM_GUEST_MEMFD;
 	must(mem_add_region(&t.mem, "one", 0, PAGES(8), &t.err), &t);

@@ -168,7 +168,7 @@ START_TEST(memory_with_private_pages_is_not_given_back)
 	ck_assert(kept(0));
 	ck_assert_ptr_nonnull(strstr(world.log_text, "EOPNOTSUPP"));
 	world.mem.mode = MEM_MODE_SHARED;
-	world.mem.hugepages = true;
+	world.mem.pages = MEM_PAGES_RESERVED;
 	inflate(&page, 1);
 	ck_assert(kept(0));
 }

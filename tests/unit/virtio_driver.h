@@ -46,7 +46,7 @@ static inline void world_setup(struct world *w, bool confidential)
 	struct vmm_error err;
 
 	memset(w, 0, sizeof(*w));
-	mem_init(&w->mem, sys_host(), NULL, false);
+	mem_init(&w->mem, sys_host(), NULL, MEM_PAGES_SMALL);
 	ck_assert_int_eq(mem_add_region(&w->mem, "RAM", 0, WORLD_RAM, &err), 0);
 	ck_assert_int_eq(loop_init(&w->loop, sys_host(), &err), 0);
 	w->loops[0] = &w->loop;

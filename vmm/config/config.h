@@ -35,6 +35,12 @@ enum config_memory_mode {
 	CONFIG_MEMORY_SHARED,
 };
 
+enum config_hugepages {
+	CONFIG_HUGEPAGES_TRANSPARENT,
+	CONFIG_HUGEPAGES_RESERVED,
+	CONFIG_HUGEPAGES_NONE,
+};
+
 enum config_memory_source {
 	CONFIG_SOURCE_AUTO, /* in place where that can be */
 	CONFIG_SOURCE_COPY,
@@ -57,7 +63,7 @@ struct config_machine {
 	enum config_cc cc;
 	enum config_memory_mode memory_mode;
 	enum config_memory_source memory_source;
-	bool hugepages;
+	enum config_hugepages hugepages; /* of a plain VM */
 	enum config_on_reboot on_reboot;
 	uint32_t grace;	     /* seconds, at most a day */
 	uint32_t io_threads; /* 1..16 */

@@ -102,17 +102,18 @@ static void check_machine(const struct checker *c)
 	if (machine->cc != CONFIG_CC_NONE && machine->memory_mode == CONFIG_MEMORY_SHARED)
 		complain(c, "machine.memory-mode",
 			 "a confidential VM needs private memory: not \"shared\"");
-	if (machine->cc == CONFIG_CC_NONE && (machine->memory_mode == CONFIG_MEMORY_IN_PLACE ||
-					      machine->memory_mode == CONFIG_MEMORY_SPLIT))
+	if (machine->cc == CONFIG_CC_NONE && machine->memory_mode == CONFIG_MEMORY_SPLIT)
 		complain(c, "machine.memory-mode",
 			 "a plain VM has no private memory: it is \"shared\"");
 	if (machine->memory_source == CONFIG_SOURCE_COPY &&
 	    (machine->cc == CONFIG_CC_NONE || machine->cc == CONFIG_CC_SW_PROTECTED))
 		complain(c, "machine.memory-source",
 			 "only firmware copies pages: this needs cc = \"snp\" or \"tdx\"");
-	if (machine->cc != CONFIG_CC_NONE && machine->hugepages)
-		complain(c, "machine.hugepages",
-			 "guest_memfd, which a confidential VM needs, has no huge pages");
+	if (machine->hugepages == CONFIG_HUGEPAGES_RESERVED &&
+	    (machine->cc != CONFIG_CC_NONE || machine->memory_mode == CONFIG_MEMORY_IN_PLACE))
+		complain(c, "machine.hugepages", "guest_memfd, which %s, has no huge pages",
+			 machine->cc != CONFIG_CC_NONE ? "a confidential VM needs"
+						       : "memory-mode asks for");
 }
 
 static void check_cc(const struct checker *c)

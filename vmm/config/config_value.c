@@ -125,6 +125,10 @@ static bool is_choice(const struct schema_choice *choice, struct toml_text text)
 static int choice_value(const struct schema_key *key, const struct toml_node *value, uint64_t *out,
 			struct vmm_error *err)
 {
+	if (value->type == TOML_BOOL && key->was_bool) {
+		*out = value->boolean ? key->when_true : key->when_false;
+		return 0;
+	}
 	if (value->type != TOML_STRING)
 		return expected(key, value, err);
 	for (const struct schema_choice *c = key->choices; c->name; c++) {

@@ -25,6 +25,13 @@ static const struct schema_choice memory_mode_choices[] = {
 	{0},
 };
 
+static const struct schema_choice hugepages_choices[] = {
+	{.name = "transparent", .value = CONFIG_HUGEPAGES_TRANSPARENT},
+	{.name = "reserved", .value = CONFIG_HUGEPAGES_RESERVED},
+	{.name = "none", .value = CONFIG_HUGEPAGES_NONE},
+	{0},
+};
+
 static const struct schema_choice memory_source_choices[] = {
 	{.name = "auto", .value = CONFIG_SOURCE_AUTO},
 	{.name = "copy", .value = CONFIG_SOURCE_COPY},
@@ -107,9 +114,14 @@ static const struct schema_key machine_keys[] = {
 	 .choices = memory_source_choices,
 	 .number = CONFIG_SOURCE_AUTO},
 	{.name = "hugepages",
-	 .help = "back guest memory by reserved 2 MiB pages",
-	 .type = SCHEMA_BOOL,
-	 .offset = offsetof(struct config_machine, hugepages)},
+	 .help = "2 MiB pages for a plain VM: where the host has them, from its pool, or not",
+	 .type = SCHEMA_CHOICE,
+	 .offset = offsetof(struct config_machine, hugepages),
+	 .choices = hugepages_choices,
+	 .number = CONFIG_HUGEPAGES_TRANSPARENT,
+	 .was_bool = true,
+	 .when_true = CONFIG_HUGEPAGES_RESERVED,
+	 .when_false = CONFIG_HUGEPAGES_TRANSPARENT},
 	{.name = "on-reboot",
 	 .help = "what a reset by the guest does",
 	 .type = SCHEMA_CHOICE,

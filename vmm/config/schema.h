@@ -47,6 +47,9 @@ struct schema_key {
 	uint64_t number; /* default of everything that is not char * */
 	char *text;	 /* default of char *; not allocated: the field points here. May be NULL */
 	const struct schema_choice *choices;
+	/* a choice that used to be a bool, and still may be one */
+	bool was_bool;
+	uint32_t when_true, when_false;
 };
 
 struct schema_table {

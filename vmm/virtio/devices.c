@@ -138,7 +138,7 @@ int virtio_check(const struct vmm_config *config, enum cc_tech tech, struct vmm_
 		return vmm_error_set(err, -ENOTSUP,
 				     "balloon: is for plain VMs; a confidential guest keeps its "
 				     "memory (machine.cc)");
-	if (config->balloon.present && config->machine.hugepages)
+	if (config->balloon.present && config->machine.hugepages == CONFIG_HUGEPAGES_RESERVED)
 		return vmm_error_set(err, -ENOTSUP,
 				     "balloon: with machine.hugepages the host's huge pages are "
 				     "reserved for the VM, and none is ever given back");

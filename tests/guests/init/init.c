@@ -334,6 +334,12 @@ static void do_disk_bench(void)
 	do_poweroff();
 }
 
+static void do_memory_bench(void)
+{
+	memory_bench();
+	do_poweroff();
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -355,6 +361,7 @@ static const struct {
 	{"vsock-bench", do_vsock_bench},
 	{"disk-discard", do_disk_discard},
 	{"disk-bench", do_disk_bench},
+	{"memory-bench", do_memory_bench},
 	{"root", run_from_disk},
 	{"echo", do_echo},
 	{"greeting", do_greeting},

@@ -24,6 +24,9 @@ void disk_discard_test(void);
 /* Loads /dev/vda in several ways, for the benchmark (tests/bench/watch_disk.c). */
 void disk_bench(void);
 
+/* Writes $mib MiB of memory once, for the benchmark; says "GUEST memory us=N". */
+void memory_bench(void);
+
 /* Runs /sbin/init of the ext4 file system on /dev/vda; returns only if that fails. */
 void run_from_disk(void);
 

@@ -66,6 +66,6 @@ test_modes_that_cannot_be_had() {
 	refused 4 split "this kernel converts in place"
 	kernel 8 2
 	refused 5 in-place "has no in-place conversion"
+	refused 0 split "a plain VM has no private memory"
 	refused 4 shared "a confidential VM needs private memory"
-	refused 0 in-place "a plain VM has no private memory"
 }
