@@ -84,18 +84,18 @@ static void probe_hugepages(struct probe *p, const struct sys *sys)
 
 static void kvm_remedy(const struct probe *p, const struct sys *sys, char *text, size_t size)
 {
+	int code = p->kvm_error.code;
 	char access[DEVICE_HINT];
 
-	device_hint(sys, "/dev/kvm", p->kvm_error.code, access);
-	switch (p->kvm_error.code) {
+	device_hint(sys, "/dev/kvm", code, access);
+	/* KVM is there, and the CPU is what is missing; not another version of KVM's interface */
+	if (code == -ENOTSUP && !p->cpu_virtualization)
+		code = -ENODEV;
+	switch (code) {
 	case -EACCES:
 	case -EPERM:
 		snprintf(text, size, "%s", access);
 		return;
-	case -ENOTSUP:
-		if (p->cpu_virtualization)
-			break; /* another version of KVM's interface */
-			       /* fallthrough */
 	case -ENOENT:
 	case -ENODEV:
 	case -ENXIO:

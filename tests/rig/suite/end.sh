@@ -75,3 +75,21 @@ test_sigterm_ignored_ends_after_grace() {
 	expect_status 1
 	expect_nothing_left
 }
+
+# A launch that is ended while its files are loaded is ended as any program is, and its sockets go first.
+test_sigterm_while_loading_leaves_no_socket() {
+	guest rig-bzimage 1 1500M poweroff
+	truncate -s 1000M "$T/large"
+	sed -i "s|^initrd = .*|initrd = \"$T/large\"|" "$T/config.toml"
+	printf '[serial]\noutput = "unix:%s"\n[vsock]\npath = "%s"\n' "$T/console" "$T/vsock" >> "$T/config.toml"
+	start run "$T/config.toml"
+	until [ -S "$T/vsock" ] && [ -S "$T/console" ]; do
+		kill -0 "$vmm" || fail "minivmm ended before it had sockets"
+		sleep 0.01
+	done
+	kill -TERM "$vmm"
+	finish 20
+	expect_status 143
+	[ ! -e "$T/vsock" ] && [ ! -e "$T/console" ] || fail "sockets are left"
+	expect_stderr_lines 0
+}
