@@ -440,6 +440,7 @@ START_TEST(a_script_on_standard_input_waits_for_the_guest_and_arrives_complete)
 	sleep_ms(20);
 	ck_assert(!(in(UART_LSR)&UART_LSR_DR));
 	out(UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR); /* a driver starts up */
+	out(UART_MCR, UART_MCR_OUT2);
 	out(UART_IER, UART_IER_RDI);
 	ck_assert_uint_eq(guest_read(buf, sizeof(text) - 1, 2000), sizeof(text) - 1);
 	ck_assert_str_eq(buf, text);
@@ -473,6 +474,9 @@ START_TEST(a_script_on_standard_input_survives_the_start_of_linux)
 	}
 	sleep_ms(50);
 	for (int i = 0; i < 2; i++) {
+		out(UART_IER, 0x0f); /* does it have all four bits? */
+		sleep_ms(20);
+		out(UART_IER, 0);
 		out(UART_FCR, UART_FCR_ENABLE_FIFO);
 		out(UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR | UART_FCR_CLEAR_XMIT);
 		out(UART_FCR, 0);
@@ -482,6 +486,7 @@ START_TEST(a_script_on_standard_input_survives_the_start_of_linux)
 		in(UART_MSR);
 		sleep_ms(20);
 	}
+	out(UART_MCR, UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT2);
 	out(UART_IER, UART_IER_RLSI | UART_IER_RDI);
 	sleep_ms(50); /* on another CPU */
 	out(UART_FCR, UART_FCR_ENABLE_FIFO);
@@ -517,6 +522,7 @@ START_TEST(a_regular_file_is_read_like_a_pipe)
 	lseek(fd, 0, SEEK_SET);
 	replace_fd(STDIN_FILENO, fd);
 	start("stdio");
+	out(UART_MCR, UART_MCR_OUT2);
 	out(UART_IER, UART_IER_RDI);
 	ck_assert_uint_eq(guest_read(buf, 100, 2000), 100);
 	ck_assert_str_eq(buf, text);
@@ -534,6 +540,7 @@ START_TEST(a_guest_that_does_not_read_leaves_input_in_the_pipe_and_the_loop_asle
 	ck_assert_int_eq(write(fd, "0123456789abcdef0123456789", 26), 26);
 	close(fd); /* hang-up */
 	start("stdio");
+	out(UART_MCR, UART_MCR_OUT2);
 	out(UART_IER, UART_IER_RDI);
 	sleep_ms(50);
 	ck_assert_uint_eq(serial_room(&serial), 0);

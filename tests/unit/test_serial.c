@@ -343,7 +343,10 @@ START_TEST(the_guest_listens_when_it_enables_the_receive_interrupt_or_polls)
 	out(UART_IER, UART_IER_THRI);
 	ck_assert(!serial_listening(&serial));
 	ck_assert_uint_eq(invited, 0);
-	out(UART_IER, UART_IER_RDI);
+	out(UART_MCR, UART_MCR_DTR | UART_MCR_RTS);
+	out(UART_IER, 0x0f); /* Linux' probing */
+	ck_assert(!serial_listening(&serial));
+	out(UART_MCR, UART_MCR_OUT2);
 	ck_assert(serial_listening(&serial));
 	ck_assert_uint_eq(invited, 1);
 	out(UART_IER, 0);

@@ -115,6 +115,17 @@ static void transmit(struct serial *s, uint8_t byte)
 		s->thre_pending = true;
 }
 
+/* On a PC, OUT2 lets the interrupt through; Linux' probing sets all of IER without it. */
+static bool receives(const struct serial *s)
+{
+	return (s->ier & UART_IER_RDI) && (s->mcr & UART_MCR_OUT2);
+}
+
+static bool listening(const struct serial *s)
+{
+	return s->polled || receives(s);
+}
+
 static void write_fcr(struct serial *s, uint8_t value)
 {
 	/*
@@ -124,7 +135,7 @@ static void write_fcr(struct serial *s, uint8_t value)
 	 */
 	bool toggled = (value ^ s->fcr) & UART_FCR_ENABLE_FIFO;
 
-	if ((toggled && !(s->ier & UART_IER_RDI)) || (value & UART_FCR_CLEAR_RCVR)) {
+	if ((toggled && !receives(s)) || (value & UART_FCR_CLEAR_RCVR)) {
 		s->rx.n = 0;
 		s->polled = false; /* another driver may begin */
 		s->polls = 0;
@@ -258,11 +269,6 @@ static void write_register(struct serial *s, uint64_t offset, uint8_t value)
 static size_t room(const struct serial *s)
 {
 	return s->mcr & UART_MCR_LOOP ? 0 : SERIAL_FIFO - s->rx.n;
-}
-
-static bool listening(const struct serial *s)
-{
-	return s->polled || (s->ier & UART_IER_RDI);
 }
 
 /* What whoever feeds input waits for. Room counts only when the FIFO is empty, so that it is woken

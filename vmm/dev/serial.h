@@ -68,7 +68,7 @@ void serial_destroy(struct serial *serial);
 size_t serial_room(struct serial *serial);
 
 /*
- * Does the guest want input? It has enabled the receive interrupt, or reads LSR again and again.
+ * Does the guest want input? It has enabled the receive interrupt, with OUT2, or reads LSR again and again.
  * Before that, a driver that starts up throws away what it finds. (RTS says nothing: Linux' early
  * console sets it long before the driver resets the FIFOs.)
  */
