@@ -65,6 +65,30 @@ def print_boot(part):
         table(f"Boot, {kernel}, 1 vCPU, {part['ram_mib']} MiB: median (least-most) of {runs}", rows)
 
 
+def print_memory(part):
+    goals = {"exits": 3990, "peak_kib": 45000}
+    rows = [["", *part, "of QEMU", "goal"]]
+    for key, text, scale, unit in (("us", "to the end of the process", 1000, " ms"),
+                                   ("user_us", "to the guest's user space", 1000, " ms"),
+                                   ("entry_us", "to the first KVM_RUN", 1000, " ms"),
+                                   ("write_us", "128 MiB written", 1000, " ms"),
+                                   ("exits", "exits", 1, ""),
+                                   ("faults", "stage-2 faults", 1, ""),
+                                   ("peak_kib", "resident peak", 1, " KiB")):
+        row = [text] + ["{:.0f} ({:.0f}-{:.0f}){}".format(
+            *(of[key][it] / scale for it in ("median", "min", "max")), unit)
+            for of in part.values()]
+        ours, theirs = (part[vmm][key]["median"] for vmm in VMMS)
+        row.append(f"{ours / theirs:.2f}" if theirs > 0 else "")
+        if key == "us":
+            row.append(goal("<= 0.33", ours <= 0.33 * theirs))
+        else:
+            row.append(goal(f"<= {goals[key]}{unit}", ours <= goals[key]) if key in goals else "")
+        rows.append(row)
+    runs = part["minivmm"]["us"]["runs"]
+    table(f"Guest memory, bzImage, 1 vCPU, 256 MiB: median (least-most) of {runs}", rows)
+
+
 def print_start(part):
     if "missing" in part:
         print(f"\nStart, on the model of KVM: not measured: {part['missing']}")
@@ -140,4 +164,5 @@ def print_size(part):
 
 # in the order of the report
 PARTS = {"size": print_size, "start": print_start, "hash": print_hash, "boot": print_boot,
+         "memory": print_memory,
          "launch": print_launch, "vsock": print_vsock, "net": print_net, "disk": print_disk}

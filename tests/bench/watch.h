@@ -28,7 +28,7 @@ struct vmm {
 };
 
 /* Memory of a process in KiB: what is resident of the guest's RAM, and of everything else. Guest
- * RAM are the mappings of at least `ram` bytes. */
+ * RAM are the mappings of at least `ram` bytes, and those of 2 MiB and more that children do not get. */
 struct resident {
 	uint64_t guest;
 	uint64_t other;

@@ -139,20 +139,27 @@ static FILE *open_proc(const struct vmm *vmm, const char *name)
 void vmm_resident(const struct vmm *vmm, uint64_t ram, struct resident *out)
 {
 	FILE *file = open_proc(vmm, "smaps");
-	uint64_t start, end, kib;
-	bool guest = false;
+	uint64_t start = 0, end = 0, kib, rss = 0, own = 0;
 	char line[512];
 
 	*out = (struct resident){0};
 	while (fgets(line, sizeof(line), file)) {
-		/* a mapping's first line; those of its properties begin with a capital letter */
+		/* a mapping's first line; those of its properties begin with a capital letter, the
+		 * last one is VmFlags */
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2)
-			guest = end - start >= ram;
+			rss = own = 0;
 		else if (sscanf(line, "Rss: %" SCNu64, &kib) == 1)
-			*(guest ? &out->guest : &out->other) += kib;
-		else if (!guest && (sscanf(line, "Private_Clean: %" SCNu64, &kib) == 1 ||
-				    sscanf(line, "Private_Dirty: %" SCNu64, &kib) == 1))
-			out->other_private += kib;
+			rss = kib;
+		else if (sscanf(line, "Private_Clean: %" SCNu64, &kib) == 1 ||
+			 sscanf(line, "Private_Dirty: %" SCNu64, &kib) == 1)
+			own += kib;
+		else if (strncmp(line, "VmFlags:", 8) != 0)
+			continue;
+		/* "dc": not for children, as RAM in several mappings is */
+		else if (end - start >= ram || (strstr(line, " dc") && end - start >= 2 << 20))
+			out->guest += rss;
+		else
+			out->other += rss, out->other_private += own;
 	}
 	fclose(file);
 }
