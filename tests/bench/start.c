@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- *	bench-start CONFIG memfd|guest_memfd
+ *	bench-start CONFIG
  *
  * What minivmm itself costs until the first KVM_RUN, on any machine: the program's own way from
  * reading CONFIG to the first vCPU's thread, on the model of KVM (tests/mock) in place of the
@@ -16,7 +16,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 struct first_run {
@@ -59,10 +58,8 @@ int main(int argc, char **argv)
 	struct minivmm *vm = NULL;
 	int ret;
 
-	if (argc != 3 || !config)
-		errx(1, "usage: bench-start CONFIG memfd|guest_memfd");
-	if (strcmp(argv[2], "memfd") == 0)
-		model_set_cap(m, KVM_CAP_GUEST_MEMFD_FLAGS, 0);
+	if (argc != 2 || !config)
+		errx(1, "usage: bench-start CONFIG");
 	model_script(m, 0, 0, guest, 2);
 	model_us = cpu_us() - main_us;
 	ret = minivmm_config_read(config, argv[1], print_fault, NULL, &error);
