@@ -136,7 +136,7 @@ class IdBlock(unittest.TestCase):
     def test_a_configuration_may_name_blobs_that_are_not_there_yet(self):
         self.file("vm.toml", CONFIG + BLOBS)
         before = self.measurement()
-        self.check(1, "id-block")
+        self.check(2, "id-block")
         self.make("--key", "id.pem")
         self.assertEqual(self.measurement(), before)
         self.check(0)
@@ -149,15 +149,15 @@ class IdBlock(unittest.TestCase):
     def test_check_finds_another_policy(self):
         self.make("--key", "id.pem")
         self.file("vm.toml", CONFIG.replace("0xb0000", "0x30000") + BLOBS)
-        self.check(1, "policy 0xb0000")
+        self.check(2, "policy 0xb0000")
 
     def test_check_finds_another_measurement(self):
         self.make("--key", "id.pem")
         self.file("vm.toml", CONFIG + BLOBS)
         before = self.measurement()
         self.file("kernel", elf_kernel(12288))
-        self.check(1, before)
-        self.check(1, self.measurement())
+        self.check(2, before)
+        self.check(2, self.measurement())
 
     def test_check_finds_wrong_lengths(self):
         self.make("--key", "id.pem")
@@ -168,7 +168,7 @@ class IdBlock(unittest.TestCase):
             self.file("out/id-block.bin", block)
             self.file("out/id-auth.bin", auth)
             self.file(f"out/{name}.bin", content)
-            self.check(1, f"snp.{name}")
+            self.check(2, f"snp.{name}")
 
     # --- what is refused
 
