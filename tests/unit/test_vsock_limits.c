@@ -323,6 +323,34 @@ START_TEST(without_descriptors_connections_fail_and_the_device_goes_on)
 }
 END_TEST
 
+START_TEST(descriptors_that_others_have_open_count_too)
+{
+	int listener = host_listen(1000, 5), next = dup(0), last, others[600], n = 0;
+	struct rlimit limit, low;
+
+	close(next);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	low = (struct rlimit){(rlim_t)next + 400, limit.rlim_max};
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+	/* all but 100, which is what stays for certificates and quotes */
+	do
+		others[n++] = last = dup(0);
+	while (last < next + 300 - 1);
+	for (unsigned int i = 0; i < 3; i++) {
+		send_op(VIRTIO_VSOCK_OP_REQUEST, 1000, GUEST_PORT + i);
+		expect_op(VIRTIO_VSOCK_OP_RST, 1000, GUEST_PORT + i);
+	}
+	for (unsigned int i = 0; i < 100; i++) {
+		others[n++] = dup(0);
+		ck_assert_int_ge(others[n - 1], 0);
+	}
+	while (n > 0)
+		close(others[--n]);
+	open_from_guest(listener, 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+END_TEST
+
 START_TEST(many_connections_share_the_memory)
 {
 	uint64_t promised;
@@ -426,6 +454,7 @@ int main(void)
 	tcase_add_test(tc, a_flood_of_packets_leaves_others_their_turn);
 	tcase_add_test(tc, as_many_connections_as_it_may_have);
 	tcase_add_test(tc, without_descriptors_connections_fail_and_the_device_goes_on);
+	tcase_add_test(tc, descriptors_that_others_have_open_count_too);
 	tcase_add_test(tc, many_connections_share_the_memory);
 	suite_add_tcase(s, tc);
 	tcase_add_checked_fixture(name, setup_world, teardown_world);

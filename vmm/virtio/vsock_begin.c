@@ -23,7 +23,8 @@ int vsock_call(struct vsock_conn *c)
 	/* vsock_mux_open() has seen to it that this fits */
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%.*s_%u",
 		 (int)(sizeof(addr.sun_path) - 1 - VSOCK_SUFFIX), c->v->path, c->host_port);
-	if (c->source.fd < 0)
+	errno = EMFILE;
+	if (c->source.fd < 0 && vsock_may_open(c->v))
 		c->source.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->source.fd < 0) {
 		ret = -errno;

@@ -8,8 +8,9 @@
  *	vsock_begin.c	how connections begin: CONNECT, and calls to PATH_PORT
  *	vsock_mux.c	which connections there are, and what happens to them after some time
  *
- * What is bounded, and how: a guest has at most max_conns connections, each with one descriptor and
- * a share of VSOCK_BUFFERS of memory for bytes that a program of the host does not take yet.
+ * What is bounded, and how: a guest has at most max_conns connections, each with one descriptor, as
+ * long as the process has some to spare, and a share of VSOCK_BUFFERS of memory for bytes that a
+ * program of the host does not take yet.
  * Refusals that have no connection to be stored in wait in a ring; while it is full no packet is
  * taken from the guest. One wake-up does VSOCK_TURN units of work.
  */
@@ -205,6 +206,9 @@ void vsock_accepted(struct vsock_conn *c);
 void vsock_mux_init(struct vsock *v);
 int vsock_mux_open(struct vsock *v, struct vmm_error *err);
 void vsock_mux_close(struct vsock *v);
+
+/* Has the process a descriptor for one more connection, and still enough for all else? */
+bool vsock_may_open(const struct vsock *v);
 
 /* Listens for programs of the host, or lets them wait. */
 void vsock_accept(struct vsock *v, bool on);

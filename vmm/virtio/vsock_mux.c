@@ -5,6 +5,7 @@
 #include "vmm/virtio/vsock_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,7 +18,7 @@
 #define TICK_MS	  100
 #define CALLS	  64 /* attempts in a tick to reach listeners that are busy */
 #define MAX_CONNS 16384
-#define SPARE_FDS 128 /* descriptors that a guest cannot use up */
+#define SPARE_FDS 128 /* descriptors that a guest cannot use up: half of a limit below twice that */
 
 /* --- which there are -------------------------------------------------------------------------- */
 
@@ -140,10 +141,29 @@ void vsock_accept(struct vsock *v, bool on)
 	v->accepting = on;
 }
 
+/*
+ * The lowest number that is free becomes the next descriptor's, so that number tells how many are in
+ * use, whoever has opened them. The last ones before the limit are for all else that the process
+ * opens: certificates, quotes, the socket of a network.
+ */
+bool vsock_may_open(const struct vsock *v)
+{
+	int next = fcntl(v->tick.fd, F_DUPFD_CLOEXEC, 0);
+	struct rlimit limit;
+	rlim_t spare;
+
+	if (next < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		limit.rlim_cur = 0;
+	if (next >= 0)
+		close(next);
+	spare = limit.rlim_cur / 2 < SPARE_FDS ? limit.rlim_cur / 2 : SPARE_FDS;
+	return next >= 0 && (rlim_t)next < limit.rlim_cur - spare;
+}
+
 static void accept_ready(struct loop_source *source, uint32_t events)
 {
 	struct vsock *v = (struct vsock *)((char *)source - offsetof(struct vsock, accept));
-	bool full = v->nconns >= v->max_conns;
+	bool full = v->nconns >= v->max_conns || !vsock_may_open(v);
 	struct vsock_conn *c;
 	int fd = full ? -1 : accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
@@ -230,20 +250,6 @@ void vsock_mux_init(struct vsock *v)
 	v->ask_ms = 200;
 }
 
-/* Some descriptors stay for everything else that the process does. */
-static unsigned int conns_of_process(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return SPARE_FDS;
-	if (limit.rlim_cur > MAX_CONNS + SPARE_FDS)
-		return MAX_CONNS;
-	if (limit.rlim_cur > 2 * SPARE_FDS)
-		return (unsigned int)limit.rlim_cur - SPARE_FDS;
-	return (unsigned int)limit.rlim_cur / 2;
-}
-
 int vsock_mux_open(struct vsock *v, struct vmm_error *err)
 {
 	size_t max = sizeof(v->listener.addr.sun_path) - 1 - VSOCK_SUFFIX;
@@ -254,7 +260,7 @@ int vsock_mux_open(struct vsock *v, struct vmm_error *err)
 				     "vsock.path: %s has more than %zu bytes, with no room for "
 				     "\"_PORT\" in the path of a unix socket",
 				     v->path, max);
-	v->max_conns = conns_of_process();
+	v->max_conns = MAX_CONNS;
 	v->tick.ready = tick_ready;
 	v->tick.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (v->tick.fd < 0)
