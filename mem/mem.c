@@ -213,7 +213,7 @@ static void release_region(struct guest_mem *mem, struct mem_region *r)
 {
 	const struct sys *sys = mem->sys;
 
-	if (r->map)
+	if (r->map && !mem->kept)
 		sys->ops->munmap(sys->ctx, r->map, r->map_len);
 	r->map = r->hva = NULL;
 	sys_close(sys, &r->fd);
@@ -298,6 +298,11 @@ int mem_add_ram(struct guest_mem *mem, uint64_t size, struct vmm_error *err)
 			return ret;
 	}
 	return 0;
+}
+
+void mem_keep_mapped(struct guest_mem *mem)
+{
+	mem->kept = true;
 }
 
 void mem_destroy(struct guest_mem *mem)

@@ -95,6 +95,7 @@ struct guest_mem {
 	const atomic_bool *stop;
 	/* no VM, and nobody looks at what files have loaded: they are looked up, not read */
 	bool unseen;
+	bool kept; /* mem_keep_mapped() was called */
 	struct mem_stats stats;
 	struct mem_region region[MEM_MAX_REGIONS];
 	size_t nregions;
@@ -128,6 +129,10 @@ int mem_add_rom(struct guest_mem *mem, const char *name, uint64_t gpa, uint64_t 
 
 /* Adds the regions for `size` bytes of RAM as mem/layout.h lays them out. */
 int mem_add_ram(struct guest_mem *mem, uint64_t size, struct vmm_error *err);
+
+/* The kernel may still write to the memory of this VM when it is gone: mem_destroy() leaves it mapped,
+ * or somebody else's would be in its place. Any thread of the VM. */
+void mem_keep_mapped(struct guest_mem *mem);
 
 /* Unmaps and closes everything. Safe after a failure half-way; no vCPU may run any more. */
 void mem_destroy(struct guest_mem *mem);

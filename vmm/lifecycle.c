@@ -59,9 +59,9 @@ void minivmm_stop(struct minivmm *vm, enum minivmm_stop how)
 
 	while (seen < request && !atomic_compare_exchange_weak(&vm->stop_request, &seen, request))
 		;
-	/* what runs, the I/O thread ends in order; before that there is nobody but who loads and
-	 * launches, and looks at this */
-	if (how == MINIVMM_STOP_NOW && !atomic_load(&vm->ran))
+	/* The I/O thread ends what runs in order; but it may itself be in the middle of something long,
+	 * and so may who loads and launches: both look at this. */
+	if (how == MINIVMM_STOP_NOW)
 		atomic_store(&vm->stopping, true);
 	raise_eventfd(vm->stop_fd);
 }

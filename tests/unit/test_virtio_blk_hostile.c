@@ -261,6 +261,51 @@ START_TEST(a_reset_waits_for_what_is_in_flight_and_forgets_it)
 }
 END_TEST
 
+static atomic_bool vm_ends;
+
+static void *end_the_vm(void *arg)
+{
+	usleep(300000);
+	vm_ends = true;
+	return arg;
+}
+
+/* A pipe that nobody writes to in place of the image: a read of it takes for ever. */
+START_TEST(a_disk_that_does_not_answer_keeps_no_vm_from_its_end)
+{
+	uint64_t started = timer_now_ms();
+	pthread_t thread;
+	int pipes[2];
+
+	host.engine = ENGINE_FORCE;
+	blk_start(FEATURES);
+	if (blk->ring.fd < 0) {
+		driver_detach(&d);
+		return; /* a host without io_uring: the thread waits, and never here */
+	}
+	vm_ends = false;
+	world.mem.stop = &vm_ends;
+	ck_assert_int_eq(pipe(pipes), 0);
+	ck_assert_int_eq(dup2(pipes[0], blk->image.fd), blk->image.fd);
+	blk_send(VIRTIO_BLK_T_IN, 0, NULL, 4096, true);
+	driver_write(&d, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+	loop_poll(&world.loop, 1);
+	ck_assert_uint_eq(blk->ring.in_flight, 1);
+	ck_assert_int_eq(pthread_create(&thread, NULL, end_the_vm, NULL), 0);
+	driver_write(&d, VIRTIO_MMIO_STATUS, 0);
+	ck_assert_uint_ge(timer_now_ms() - started, 2000);
+	ck_assert_uint_lt(timer_now_ms() - started, 10000);
+	ck_assert_ptr_nonnull(strstr(world.log_text, "does not answer 1 requests"));
+	/* a late answer has the memory that it was asked for */
+	ck_assert(world.mem.kept);
+	pthread_join(thread, NULL);
+	driver_detach(&d);
+	close(pipes[0]);
+	close(pipes[1]);
+	world.mem.kept = false; /* the pipe's reader is gone */
+}
+END_TEST
+
 /* Ten a second: of a burst two pass at once, the third 100 ms later. */
 START_TEST(requests_above_the_limit_are_late_and_not_lost)
 {
@@ -329,6 +374,7 @@ int main(void)
 	tcase_add_test(tc, what_io_uring_does_not_take_is_done);
 	tcase_add_test(tc, a_file_system_that_cannot_tell_is_waited_for);
 	tcase_add_test(tc, confidential_vms_have_no_io_uring);
+	tcase_add_test(tc, a_disk_that_does_not_answer_keeps_no_vm_from_its_end);
 	tcase_add_test(tc, a_reset_waits_for_what_is_in_flight_and_forgets_it);
 	tcase_add_loop_test(tc, requests_above_the_limit_are_late_and_not_lost, 0, 2);
 	tcase_add_test(tc, a_reset_ends_the_wait_for_the_limit);

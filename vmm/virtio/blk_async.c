@@ -12,7 +12,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#define PATIENCE_MS 2000 /* with the host's disk, when the VM is to end */
+#define STEP_MS	    100
+
 struct held {
+	LIST_ENTRY(held) all;
 	struct virtq *q;
 	uint16_t head;
 	struct blk_request req;
@@ -53,6 +57,7 @@ static void push(struct blk *blk, struct held *held)
 static void forget(struct blk *blk, struct held *held)
 {
 	blk->in_ring[held->q->index]--;
+	LIST_REMOVE(held, all);
 	free(held);
 }
 
@@ -138,6 +143,7 @@ int blk_async_start(struct blk *blk, struct virtq *q, struct virtq_chain *chain,
 		memcpy(held->iov, req->iov, req->niov * sizeof(held->iov[0]));
 	held->req.iov = held->iov;
 	virtq_drop(chain);
+	LIST_INSERT_HEAD(&blk->held, held, all);
 	blk->in_ring[q->index]++;
 	push(blk, held);
 	return 0;
@@ -157,9 +163,28 @@ void blk_async_submit(struct blk *blk)
 	}
 }
 
+/*
+ * What the host's disk has not answered cannot be taken back, and a late answer to a read is written
+ * to where the guest's memory was: so that stays mapped. Only the requests themselves are ours again,
+ * as the kernel has copied them (IORING_FEAT_SUBMIT_STABLE, as old as what uring_init() asks for).
+ */
+static void abandon(struct blk *blk)
+{
+	struct held *held;
+
+	vmm_log(blk->virtio.host->log, VMM_LOG_WARN,
+		"%s: the host's disk does not answer %u requests: they are left to it, and the "
+		"guest's memory stays mapped",
+		blk->virtio.name, blk->ring.in_flight);
+	mem_keep_mapped(blk->virtio.host->mem);
+	while ((held = LIST_FIRST(&blk->held)))
+		forget(blk, held);
+	blk_async_destroy(blk);
+}
+
 void blk_async_drain(struct blk *blk)
 {
-	uint64_t user_data;
+	uint64_t user_data, limit = 0;
 	int result;
 
 	if (blk->ring.fd < 0)
@@ -167,10 +192,17 @@ void blk_async_drain(struct blk *blk)
 	while (uring_take_back(&blk->ring, &user_data))
 		forget(blk, (struct held *)(uintptr_t)user_data);
 	while (blk->ring.in_flight > 0) {
-		if (uring_pop(&blk->ring, &user_data, &result))
+		if (uring_pop(&blk->ring, &user_data, &result)) {
 			forget(blk, (struct held *)(uintptr_t)user_data);
-		else
-			uring_wait(&blk->ring);
+			continue;
+		}
+		if (limit == 0 && mem_check_stop(blk->virtio.host->mem, NULL) < 0)
+			limit = timer_now_ms() + PATIENCE_MS;
+		if (limit > 0 && timer_now_ms() >= limit) {
+			abandon(blk);
+			return;
+		}
+		uring_wait(&blk->ring, STEP_MS);
 	}
 }
 

@@ -25,6 +25,7 @@
 #include "vmm/virtio/uring.h"
 
 #include <linux/virtio_blk.h>
+#include <sys/queue.h>
 
 #define BLK_SECTOR 512u
 
@@ -92,6 +93,7 @@ struct blk {
 	struct uring ring;
 	struct loop_source ring_source;
 	unsigned int in_ring[VIRTIO_MAX_QUEUES]; /* of each queue */
+	LIST_HEAD(, held) held;			 /* all of them, see blk_async.c */
 };
 
 /* --- blk_image.c ------------------------------------------------------------------------------ */
@@ -168,7 +170,10 @@ int blk_async_start(struct blk *blk, struct virtq *q, struct virtq_chain *chain,
 /* After one or more requests. What the kernel does not take is done at once, and makes room. */
 void blk_async_submit(struct blk *blk);
 
-/* Waits for all that is in flight, and forgets it. */
+/*
+ * Waits for all that is in flight, and forgets it. That may take as long as the host's disk takes; but
+ * once the VM is to end, not for long: see mem_keep_mapped().
+ */
 void blk_async_drain(struct blk *blk);
 
 /* --- blk.c, for blk_async.c ------------------------------------------------------------------- */

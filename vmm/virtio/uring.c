@@ -143,9 +143,9 @@ bool uring_pop(struct uring *ring, uint64_t *user_data, int *result)
 	return true;
 }
 
-void uring_wait(const struct uring *ring)
+void uring_wait(const struct uring *ring, int ms)
 {
 	struct pollfd fd = {.fd = ring->fd, .events = POLLIN};
 
-	poll(&fd, 1, -1); /* a signal: the caller finds nothing, and waits again */
+	poll(&fd, 1, ms); /* a signal: the caller finds nothing, and waits again */
 }

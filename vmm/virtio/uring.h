@@ -48,7 +48,7 @@ bool uring_take_back(struct uring *ring, uint64_t *user_data);
 /* Takes a result. False: there is none yet. */
 bool uring_pop(struct uring *ring, uint64_t *user_data, int *result);
 
-/* Waits for a result, for as long as that takes. */
-void uring_wait(const struct uring *ring);
+/* Waits for a result, at most so many milliseconds. */
+void uring_wait(const struct uring *ring, int ms);
 
 #endif

@@ -54,7 +54,7 @@ struct virtio_ops {
 struct virtio_host {
 	const struct sys *sys;
 	const struct kvm_vm *kvm_vm; /* NULL: none, in tests */
-	const struct guest_mem *mem;
+	struct guest_mem *mem;
 	const struct vmm_log *log;
 	bool confidential; /* guests must accept VIRTIO_F_ACCESS_PLATFORM */
 	/* the user wants to end the VM (escape keys); may be NULL */
