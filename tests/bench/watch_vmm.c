@@ -139,7 +139,7 @@ static FILE *open_proc(const struct vmm *vmm, const char *name)
 void vmm_resident(const struct vmm *vmm, uint64_t ram, struct resident *out)
 {
 	FILE *file = open_proc(vmm, "smaps");
-	uint64_t start = 0, end = 0, kib, rss = 0, own = 0;
+	uint64_t start, end, len = 0, kib, rss = 0, own = 0;
 	char line[512];
 
 	*out = (struct resident){0};
@@ -147,7 +147,7 @@ void vmm_resident(const struct vmm *vmm, uint64_t ram, struct resident *out)
 		/* a mapping's first line; those of its properties begin with a capital letter, the
 		 * last one is VmFlags */
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2)
-			rss = own = 0;
+			len = end - start, rss = own = 0;
 		else if (sscanf(line, "Rss: %" SCNu64, &kib) == 1)
 			rss = kib;
 		else if (sscanf(line, "Private_Clean: %" SCNu64, &kib) == 1 ||
@@ -156,7 +156,7 @@ void vmm_resident(const struct vmm *vmm, uint64_t ram, struct resident *out)
 		else if (strncmp(line, "VmFlags:", 8) != 0)
 			continue;
 		/* "dc": not for children, as RAM in several mappings is */
-		else if (end - start >= ram || (strstr(line, " dc") && end - start >= 2 << 20))
+		else if (len >= ram || (strstr(line, " dc") && len >= 2 << 20))
 			out->guest += rss;
 		else
 			out->other += rss, out->other_private += own;
