@@ -93,7 +93,7 @@ struct blk {
 	struct uring ring;
 	struct loop_source ring_source;
 	unsigned int in_ring[VIRTIO_MAX_QUEUES]; /* of each queue */
-	LIST_HEAD(, held) held;			 /* all of them, see blk_async.c */
+	LIST_HEAD(held_list, held) held;	 /* all of them, see blk_async.c */
 };
 
 /* --- blk_image.c ------------------------------------------------------------------------------ */
