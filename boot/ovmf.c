@@ -146,7 +146,7 @@ int ovmf_parse(const struct mem_file *file, struct ovmf *ovmf, struct vmm_error 
 	ret = guid_table_read(file, &table, err);
 	if (ret == 0)
 		ret = guid_table_get(&table, &sev_metadata, "SEV metadata", entry, 4, err);
-	if (ret < 0)
+	if (ret != 0)
 		return explain_missing(ret, file, "SEV metadata", err);
 	ret = read_metadata(file, get_le32(entry), ovmf, err);
 	if (ret < 0)

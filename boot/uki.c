@@ -112,8 +112,8 @@ static int read_sections(const struct mem_file *file, const struct pe *pe, struc
 	unsigned int profiles = 0;
 
 	for (unsigned int i = 0; i < pe->nsections; i++) {
-		int ret = mem_file_read(file, pe->table + i * SECTION_LEN, section, sizeof(section),
-					err);
+		int ret = mem_file_read(file, pe->table + (uint64_t)i * SECTION_LEN, section,
+					sizeof(section), err);
 
 		if (ret == 0 && is_named(section, ".profile") && profiles++ == 1)
 			return 0;

@@ -44,7 +44,7 @@ void vmm_log(const struct vmm_log *log, enum vmm_log_level level, const char *fm
 
 /* Lines of one kind in a period: enough to see what happens, and no more than some hundred a day. */
 #define VMM_LOG_LINES	  10
-#define VMM_LOG_PERIOD_MS (60 * 60 * 1000)
+#define VMM_LOG_PERIOD_MS 3600000u /* an hour */
 
 /*
  * What has been logged of one kind of line. Whatever can cause such lines has one of its own (a

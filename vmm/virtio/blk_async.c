@@ -170,15 +170,19 @@ void blk_async_submit(struct blk *blk)
  */
 static void abandon(struct blk *blk)
 {
-	struct held *held;
+	struct held *held, *next;
 
 	vmm_log(blk->virtio.host->log, VMM_LOG_WARN,
 		"%s: the host's disk does not answer %u requests: they are left to it, and the "
 		"guest's memory stays mapped",
 		blk->virtio.name, blk->ring.in_flight);
 	mem_keep_mapped(blk->virtio.host->mem);
-	while ((held = LIST_FIRST(&blk->held)))
-		forget(blk, held);
+	for (held = LIST_FIRST(&blk->held); held; held = next) {
+		next = LIST_NEXT(held, all);
+		blk->in_ring[held->q->index]--;
+		free(held);
+	}
+	LIST_INIT(&blk->held);
 	blk_async_destroy(blk);
 }
 

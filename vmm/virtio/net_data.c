@@ -62,7 +62,9 @@ static uint64_t cost(const struct net_limit *limit, const struct turn *turn,
 {
 	uint64_t bytes = turn->bytes - since->bytes;
 
-	return limit->rate.per_second ? bytes : bytes + (turn->frames - since->frames) * FRAME_COST;
+	return limit->rate.per_second
+		       ? bytes
+		       : bytes + (uint64_t)(turn->frames - since->frames) * FRAME_COST;
 }
 
 /* A direction: `queue` is 0 or 1 of each pair, `some` the turn of one pair, which returns false when

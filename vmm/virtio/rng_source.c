@@ -91,6 +91,7 @@ static ssize_t reader_take(struct rng_reader *r, uint64_t offset, void *buf, siz
 	uint64_t count;
 	ssize_t n = read(r->ready_fd, &count, sizeof(count));
 
+	(void)n;
 	pthread_mutex_lock(&r->lock);
 	n = -EAGAIN;
 	if (r->state == DONE) {
