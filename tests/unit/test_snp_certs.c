@@ -241,6 +241,26 @@ START_TEST(too_few_pages_get_the_number_that_is_needed)
 }
 END_TEST
 
+static unsigned int lines;
+
+static void count_line(void *ctx, int level, const char *line)
+{
+	(void)ctx, (void)level;
+	lines += strstr(line, "snp.certs") != NULL;
+}
+
+START_TEST(requests_while_there_is_no_table_do_not_fill_the_log)
+{
+	ck_assert_int_eq(unlink(path), 0);
+	machine.log = (struct vmm_log){.write = count_line, .level = VMM_LOG_TRACE};
+	lines = 0;
+	for (unsigned int i = 0; i < 10000; i++)
+		ck_assert_uint_eq(ask_and_run(BUFFER, 1), EIO);
+	ck_assert_uint_ge(lines, 1);
+	ck_assert_uint_le(lines, VMM_LOG_LINES + 1);
+}
+END_TEST
+
 START_TEST(the_file_is_read_at_each_request)
 {
 	uint8_t *table;
@@ -354,6 +374,7 @@ int main(void)
 	tcase_add_test(tc, the_largest_file_is_read);
 	tcase_add_loop_test(tc, the_guest_gets_the_table, 0, 4);
 	tcase_add_test(tc, too_few_pages_get_the_number_that_is_needed);
+	tcase_add_test(tc, requests_while_there_is_no_table_do_not_fill_the_log);
 	tcase_add_test(tc, the_file_is_read_at_each_request);
 	tcase_add_test(tc, a_buffer_that_is_not_shared_memory_gets_nothing);
 	tcase_add_test(tc, certificates_that_are_being_renewed_are_asked_for_again);

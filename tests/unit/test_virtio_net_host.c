@@ -110,6 +110,28 @@ START_TEST(link_is_down_while_nobody_is_there)
 }
 END_TEST
 
+/* Each connection is looked for a second later. */
+START_TEST(a_peer_that_accepts_and_closes_does_not_fill_the_log)
+{
+	unsigned int rounds = VMM_LOG_LINES + 3, before;
+
+	start_stream(BIT(VIRTIO_NET_F_STATUS));
+	offer_buffers(2, 1526);
+	before = world.log_lines;
+	for (unsigned int i = 0; i < rounds; i++) {
+		close(stream);
+		run_loop();
+		ck_assert_uint_eq(link_status(), 0);
+		wait_for_link(VIRTIO_NET_S_LINK_UP);
+		accept_stream();
+	}
+	/* of two kinds of lines, and of each one that says that there are more */
+	ck_assert_uint_ge(world.log_lines - before, 2 * VMM_LOG_LINES);
+	ck_assert_uint_le(world.log_lines - before, 2 * (VMM_LOG_LINES + 1));
+	driver_detach(&d);
+}
+END_TEST
+
 START_TEST(connection_that_is_lost_while_it_is_full_holds_nothing_up)
 {
 	uint32_t head, len;
@@ -308,6 +330,7 @@ int main(void)
 	tcase_add_test(tc, offloads_are_those_of_a_tap_and_not_of_a_stream);
 	tcase_add_test(tc, tap_leaves_to_the_guest_what_the_driver_accepted);
 	tcase_add_test(tc, link_is_down_while_nobody_is_there);
+	tcase_add_test(tc, a_peer_that_accepts_and_closes_does_not_fill_the_log);
 	tcase_add_test(tc, connection_that_is_lost_while_it_is_full_holds_nothing_up);
 	tcase_add_loop_test(tc, bytes_that_are_no_frames_end_the_connection, 0, 4);
 	tcase_add_test(tc, driver_chooses_how_many_queues_get_frames);
