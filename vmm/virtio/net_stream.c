@@ -28,7 +28,7 @@ struct net_stream {
 	/* the rest of a frame that the socket took only a part of: out_len bytes at out[out_at]; no
 	 * other frame is sent before */
 	size_t out_at, out_len;
-	struct vmm_log_limit reconnections;
+	struct vmm_log_limit reconnections, disconnections;
 	uint8_t out[LENGTH + NET_FRAME_MAX];
 	uint8_t in[IN_BYTES];
 };
@@ -67,8 +67,9 @@ static void disconnect(struct net_port *port, const char *why)
 	close_socket(port);
 	net->stream->in_len = net->stream->out_len = 0;
 	net_set_link(net, false);
-	virtio_complain(&net->virtio, "the connection to %s has ended: %s", net->config->socket,
-			why);
+	vmm_log_limited(net->virtio.host->log, &net->stream->disconnections, VMM_LOG_WARN,
+			"%s: the connection to %s has ended: %s", net->virtio.name,
+			net->config->socket, why);
 	timer_set(&net->stream->retry, RETRY_NS);
 	/* what the driver has made available while the socket was full is lost like the rest */
 	virtq_again(&net->virtio.queue[2 * port->index + 1]);
@@ -275,13 +276,11 @@ int net_stream_open(struct net *net, struct vmm_error *err)
 {
 	int ret;
 
-	net->stream = malloc(sizeof(*net->stream));
+	net->stream = calloc(1, sizeof(*net->stream));
 	if (!net->stream)
 		return vmm_error_errno(err, -ENOMEM, "unable to allocate a network device");
 	net->stream->net = net;
 	net->stream->retry.source.fd = -1;
-	net->stream->in_at = net->stream->in_len = 0;
-	net->stream->out_at = net->stream->out_len = 0;
 	net->backend = &backend;
 	ret = timer_init(&net->stream->retry, net->virtio.loop, try_again, err);
 	if (ret < 0)
