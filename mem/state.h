@@ -18,7 +18,7 @@
 #define MEM_STATE_H
 
 #include "vmm/base/error.h"
-#include "vmm/kvm/sys.h"
+#include "vmm/base/sys.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

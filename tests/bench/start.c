@@ -9,8 +9,8 @@
  * seam.
  */
 #include "tests/mock/model.h"
-#include "vmm/config_api.h"
-#include "vmm/machine.h"
+#include "vmm/machine/config_api.h"
+#include "vmm/machine/machine.h"
 
 #include <err.h>
 #include <inttypes.h>

@@ -3,7 +3,7 @@
 #ifndef TESTS_FUZZ_FUZZ_FILE_H
 #define TESTS_FUZZ_FUZZ_FILE_H
 
-#include "vmm/kvm/sys.h"
+#include "vmm/base/sys.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

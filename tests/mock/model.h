@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A model of KVM behind the seam (vmm/kvm/sys.h), for tests: it answers the ioctls as Linux does,
+ * A model of KVM behind the seam (vmm/base/sys.h), for tests: it answers the ioctls as Linux does,
  * plays guests from scripts, and is a referee at the same time. Files, memfds, mappings, eventfds
  * and threads are real ones that the model keeps account of.
  *
@@ -15,7 +15,7 @@
 #define TESTS_MOCK_MODEL_H
 
 #include "tests/mock/script.h"
-#include "vmm/kvm/sys.h"
+#include "vmm/base/sys.h"
 #include "vmm/kvm/uapi.h"
 
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * For the tests of confidential launches: a small VM over the model of KVM, built step by step in
- * the order in which vmm/machine.c does it, with a load plan made by hand that has an item of each
+ * the order in which vmm/machine/machine.c does it, with a load plan made by hand that has an item of each
  * kind. A test starts with launch_init() and ends with launch_close(), which checks that nothing is
  * left.
  */
@@ -16,7 +16,7 @@
 #include "tests/mock/model_tdx.h"
 #include "tests/mock/objects.h"
 #include "vmm/base/bytes.h"
-#include "vmm/machine.h"
+#include "vmm/machine/machine.h"
 
 #include <check.h>
 #include <errno.h>

@@ -11,7 +11,7 @@
 #include "tests/unit/boot_files.h"
 #include "vmm/dev/debug_port.h"
 #include "vmm/dev/pvpanic.h"
-#include "vmm/machine.h"
+#include "vmm/machine/machine.h"
 
 #include <check.h>
 #include <dirent.h>

@@ -8,8 +8,8 @@
 
 #include "tests/unit/mem_fixture.h"
 
-#include "vmm/quote.h"
-#include "vmm/quote_frame.h"
+#include "vmm/machine/quote.h"
+#include "vmm/machine/quote_frame.h"
 
 #include <dirent.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The bus: where ranges may stand, who gets an access, and what wide accesses become. */
-#include "vmm/bus.h"
+#include "vmm/dev/bus.h"
 
 #include <check.h>
 #include <errno.h>

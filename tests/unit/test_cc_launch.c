@@ -2,7 +2,7 @@
 /* Whole launches over the model of KVM: each technology in each memory mode, with one and two
  * vCPUs; what the firmware measured is what cc_measure() said before. */
 #include "tests/unit/cc_fixture.h"
-#include "vmm/cc_setup.h"
+#include "vmm/machine/cc_setup.h"
 
 static struct launch t;
 

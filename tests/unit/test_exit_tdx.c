@@ -2,10 +2,10 @@
 /* TDVMCALLs that KVM leaves to the VMM: each answer as the guest finds it in struct kvm_run. */
 #include "tests/unit/mem_fixture.h"
 
-#include "vmm/exit_tdx.h"
 #include "vmm/kvm/uapi_tdx.h"
-#include "vmm/machine.h"
-#include "vmm/quote.h"
+#include "vmm/machine/exit_tdx.h"
+#include "vmm/machine/machine.h"
+#include "vmm/machine/quote.h"
 
 #include <stdio.h>
 #include <sys/epoll.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What a VM writes to is no other file of the same VM, whatever names the two have. */
 #include "tests/unit/machine_fixture.h"
-#include "vmm/files.h"
+#include "vmm/machine/files.h"
 
 #include <errno.h>
 #include <unistd.h>

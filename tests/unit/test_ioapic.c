@@ -3,7 +3,7 @@
 #include "vmm/dev/ioapic.h"
 
 #include "vmm/base/bytes.h"
-#include "vmm/bus.h"
+#include "vmm/dev/bus.h"
 
 #include <check.h>
 #include <stdlib.h>

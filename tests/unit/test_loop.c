@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The event loop: who is called, what functions may do to sources, and when it ends. */
-#include "vmm/loop.h"
+#include "vmm/base/loop.h"
 
 #include <check.h>
 #include <errno.h>

@@ -4,8 +4,8 @@
 #include "tests/unit/machine_fixture.h"
 
 #include "vmm/kvm/uapi_tdx.h"
-#include "vmm/quote.h"
-#include "vmm/quote_frame.h"
+#include "vmm/machine/quote.h"
+#include "vmm/machine/quote_frame.h"
 
 #include <errno.h>
 #include <linux/kvm_para.h>

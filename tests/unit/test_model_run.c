@@ -85,7 +85,7 @@ START_TEST(immediate_exit_completes_the_last_exit_and_returns)
 }
 END_TEST
 
-/* What the kick of a vCPU thread relies on: vmm/vcpu.c. */
+/* What the kick of a vCPU thread relies on: vmm/machine/vcpu.c. */
 START_TEST(a_signal_that_kvms_mask_lets_through_stays_pending)
 {
 	block_kick();

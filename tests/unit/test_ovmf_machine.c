@@ -5,7 +5,7 @@
 #include "firmware_image.h"
 #include "tests/unit/machine_fixture.h"
 #include "vmm/dev/fw_cfg.h"
-#include "vmm/platform_ovmf.h"
+#include "vmm/machine/platform_ovmf.h"
 
 #define REQUEST 0x10000ULL
 #define TARGET	0x20000ULL

@@ -4,8 +4,8 @@
  * management, pvpanic, debug ports, clock.
  */
 #include "boot/acpi.h"
-#include "vmm/bus.h"
 #include "vmm/dev/acpi_pm.h"
+#include "vmm/dev/bus.h"
 #include "vmm/dev/cmos.h"
 #include "vmm/dev/debug_port.h"
 #include "vmm/dev/i8042.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Messages of the quote generation service: known bytes, and every way in which an answer is bad.
  */
-#include "vmm/quote.h"
-#include "vmm/quote_frame.h"
+#include "vmm/machine/quote.h"
+#include "vmm/machine/quote_frame.h"
 
 #include "vmm/base/bytes.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Limits of what passes in a second, and timers. */
-#include "vmm/timer.h"
+#include "vmm/base/timer.h"
 #include "vmm/virtio/rate.h"
 
 #include <check.h>

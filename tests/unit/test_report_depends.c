@@ -6,7 +6,7 @@
  */
 #include "firmware_image.h"
 #include "vmm/config/schema.h"
-#include "vmm/config_api.h"
+#include "vmm/machine/config_api.h"
 
 #define IGVM	 BINARY_DIR "/tests/igvm/small.igvm"
 #define SETTINGS 8

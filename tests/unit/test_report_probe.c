@@ -2,7 +2,7 @@
 /* The probe over hosts that are tables of capabilities. */
 #include "vmm/base/bytes.h"
 #include "vmm/kvm/uapi.h"
-#include "vmm/probe.h"
+#include "vmm/report/probe.h"
 
 #include <check.h>
 #include <errno.h>

@@ -5,7 +5,7 @@
  */
 #include "vmm/dev/serial.h"
 
-#include "vmm/bus.h"
+#include "vmm/dev/bus.h"
 
 #include <check.h>
 #include <linux/serial_reg.h>

@@ -3,9 +3,9 @@
 #include "cc/snp_certs.h"
 #include "tests/mock/model_snp.h"
 #include "tests/unit/mem_fixture.h"
-#include "vmm/exit.h"
 #include "vmm/kvm/uapi_snp.h"
-#include "vmm/machine.h"
+#include "vmm/machine/exit.h"
+#include "vmm/machine/machine.h"
 
 #include <fcntl.h>
 #include <stdio.h>

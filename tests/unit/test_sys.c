@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The real system calls behind the seam: results are negative errnos, descriptors close on exec. */
 #include "vmm/base/bytes.h"
-#include "vmm/kvm/sys.h"
+#include "vmm/base/sys.h"
 
 #include <check.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
 /* Where virtio devices stand is a function of the configuration, and every part agrees on it. */
 #include "vmm/virtio/devices.h"
 
-#include "vmm/machine.h"
+#include "vmm/machine/machine.h"
 
 #include <check.h>
 #include <errno.h>

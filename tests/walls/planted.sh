@@ -7,6 +7,7 @@ tests=$(cd "$(dirname "$0")/.." && pwd)
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 mkdir -p "$tree/vmm/base" "$tree/vmm/kvm" "$tree/vmm/cli" "$tree/vmm/dev" "$tree/vmm/config"
+mkdir "$tree/vmm/virtio" "$tree/vmm/x86" "$tree/vmm/machine" "$tree/vmm/report" "$tree/vmm/id_block"
 mkdir "$tree/mem" "$tree/boot" "$tree/cc"
 failed=0
 
@@ -39,12 +40,12 @@ harmless() {
 	rm "$tree/$file"
 }
 
-planted vmm/base/planted.c '#include "vmm/kvm/sys.h"'
+planted vmm/base/planted.c '#include "vmm/kvm/kvm.h"'
 planted vmm/base/planted.h '#include "vmm/minivmm.h"'
 planted vmm/kvm/planted.c '#include "vmm/base/log.h"' '#include "mem/mem.h"'
 planted mem/planted.c '#include "boot/boot.h"'
 planted mem/planted.c '#include "cc/launch.h"'
-planted mem/planted.c '#include "vmm/machine.h"'
+planted mem/planted.c '#include "vmm/machine/machine.h"'
 planted boot/planted.c '#include "cc/launch.h"'
 planted boot/planted.c '#include "vmm/kvm/kvm.h"'
 planted boot/planted.h '#  include  "vmm/config/config.h"'
@@ -52,11 +53,20 @@ planted boot/planted.c '#include "../cc/launch.h"'
 planted boot/planted.c '/* over' 'lines */ #include "cc/launch.h" // here'
 planted boot/planted.c '#include <linux/kvm.h>'
 planted cc/planted.c '#include "boot/boot.h"'
-planted cc/planted.c '#include "vmm/machine.h"'
+planted cc/planted.c '#include "vmm/machine/machine.h"'
 planted vmm/cli/planted.c '#include "vmm/minivmm.h"' '#include "vmm/base/error.h"'
 planted vmm/cli/planted.c '#include "vmm/config/config.h"'
 planted vmm/cli/planted.c '#include "vmm/minivmm.h.h"'
-planted vmm/minivmm.h '#include "vmm/machine.h"'
+planted vmm/config/planted.c '#include "vmm/machine/machine.h"'
+planted vmm/dev/planted.c '#include "vmm/machine/machine.h"'
+planted vmm/dev/planted.h '#include "vmm/config/config.h"'
+planted vmm/virtio/planted.c '#include "vmm/machine/machine.h"'
+planted vmm/x86/planted.c '#include "boot/boot.h"'
+planted vmm/machine/planted.c '#include "vmm/report/report.h"'
+planted vmm/report/planted.c '#include "vmm/cli/cli.h"'
+planted vmm/id_block/planted.c '#include "vmm/machine/machine.h"'
+planted vmm/planted.c '#include "vmm/base/error.h"'
+planted vmm/minivmm.h '#include "vmm/machine/machine.h"'
 planted vmm/planted.c 'int f(void)' '{' '	return ioctl(3, 4);'
 planted vmm/dev/planted.c 'p = mmap(0, 1, 2, 3, 4, 5);'
 planted mem/planted.c 'fd = open(path, O_RDONLY);'
@@ -82,8 +92,11 @@ harmless mem/planted.c 'return error("unable to mmap() \"it\", open(1)");'
 harmless boot/planted.c '#include "mem/plan.h"' '#include "vmm/base/bytes.h"' '#include <libfdt.h>'
 harmless cc/planted.c '#include "vmm/kvm/kvm.h"' '#include <linux/kvm.h>'
 harmless vmm/minivmm.h '#include "base/vmm_error.h"'
-harmless vmm/kvm/sys.c 'return ioctl(fd, request, arg) < 0 ? -errno : 0;'
-harmless vmm/planted.c '#include "cc/launch.h"' '#include "boot/boot.h"' 'fd = open(path, 0);'
+harmless vmm/base/sys.c 'return ioctl(fd, request, arg) < 0 ? -errno : 0;'
+harmless vmm/machine/planted.c '#include "cc/launch.h"' '#include "boot/boot.h"' 'fd = open(path, 0);'
+harmless vmm/dev/planted.c '#include "mem/layout.h"' 'n = read(fd, buf, 1);'
+harmless vmm/virtio/planted.c '#include "vmm/config/config.h"' '#include "mem/mem.h"'
+harmless vmm/base/loop.c 'n = epoll_wait(fd, e, 1, -1);'
 harmless vmm/cli/planted.c '#include "vmm/cli/tty.h"' '#include "vmm/base/vmm_error.h"'
 harmless vmm/cli/planted.c 'printf("%d", 1); exit(0);'
 harmless boot/stream.c 'lib = dlopen(name, RTLD_NOW);'

@@ -7,8 +7,8 @@
 #ifndef VMM_DEV_ACPI_PM_H
 #define VMM_DEV_ACPI_PM_H
 
-#include "vmm/bus.h"
-#include "vmm/irq.h"
+#include "vmm/dev/bus.h"
+#include "vmm/dev/irq.h"
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -9,7 +9,7 @@
 #ifndef VMM_DEV_CMOS_H
 #define VMM_DEV_CMOS_H
 
-#include "vmm/bus.h"
+#include "vmm/dev/bus.h"
 
 #include <stdatomic.h>
 #include <stdint.h>

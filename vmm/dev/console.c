@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/dev/console.h"
 
-#include "vmm/timer.h"
+#include "vmm/base/timer.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -28,12 +28,12 @@
 #define VMM_DEV_CONSOLE_H
 
 #include "vmm/base/error.h"
+#include "vmm/base/loop.h"
+#include "vmm/base/unix_listener.h"
 #include "vmm/dev/console_backend.h"
 #include "vmm/dev/escape.h"
 #include "vmm/dev/panic_watch.h"
 #include "vmm/dev/serial.h"
-#include "vmm/loop.h"
-#include "vmm/unix_listener.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

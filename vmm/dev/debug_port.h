@@ -10,7 +10,7 @@
 #ifndef VMM_DEV_DEBUG_PORT_H
 #define VMM_DEV_DEBUG_PORT_H
 
-#include "vmm/bus.h"
+#include "vmm/dev/bus.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -12,7 +12,7 @@
 #define VMM_DEV_FW_CFG_H
 
 #include "mem/file.h"
-#include "vmm/bus.h"
+#include "vmm/dev/bus.h"
 
 #include <pthread.h>
 

@@ -16,8 +16,8 @@
 #ifndef VMM_DEV_I8042_H
 #define VMM_DEV_I8042_H
 
-#include "vmm/bus.h"
-#include "vmm/irq.h"
+#include "vmm/dev/bus.h"
+#include "vmm/dev/irq.h"
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -11,7 +11,7 @@
 #ifndef VMM_DEV_IOAPIC_H
 #define VMM_DEV_IOAPIC_H
 
-#include "vmm/bus.h"
+#include "vmm/dev/bus.h"
 
 #include <pthread.h>
 #include <stdbool.h>

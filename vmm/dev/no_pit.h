@@ -13,7 +13,7 @@
 #ifndef VMM_DEV_NO_PIT_H
 #define VMM_DEV_NO_PIT_H
 
-#include "vmm/bus.h"
+#include "vmm/dev/bus.h"
 
 #define NO_PIT_PORT  0x40
 #define NO_PIT_PORTS 3 /* the counters; the fourth port cannot be read */

@@ -6,7 +6,7 @@
 #ifndef VMM_DEV_PVPANIC_H
 #define VMM_DEV_PVPANIC_H
 
-#include "vmm/bus.h"
+#include "vmm/dev/bus.h"
 
 #include <stdint.h>
 

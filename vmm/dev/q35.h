@@ -19,7 +19,7 @@
 #ifndef VMM_DEV_Q35_H
 #define VMM_DEV_Q35_H
 
-#include "vmm/bus.h"
+#include "vmm/dev/bus.h"
 
 #include <stdatomic.h>
 #include <stdint.h>

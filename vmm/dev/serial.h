@@ -12,8 +12,8 @@
 #ifndef VMM_DEV_SERIAL_H
 #define VMM_DEV_SERIAL_H
 
-#include "vmm/bus.h"
-#include "vmm/irq.h"
+#include "vmm/dev/bus.h"
+#include "vmm/dev/irq.h"
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -3,7 +3,7 @@
 #ifndef VMM_KVM_DEVICE_HINT_H
 #define VMM_KVM_DEVICE_HINT_H
 
-#include "vmm/kvm/sys.h"
+#include "vmm/base/sys.h"
 
 #include <stdbool.h>
 

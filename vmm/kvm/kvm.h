@@ -8,7 +8,7 @@
 #define VMM_KVM_KVM_H
 
 #include "vmm/base/error.h"
-#include "vmm/kvm/sys.h"
+#include "vmm/base/sys.h"
 #include "vmm/kvm/uapi.h"
 
 struct kvm_fd {

@@ -3,7 +3,7 @@
 #ifndef VMM_VIRTIO_BLK_H
 #define VMM_VIRTIO_BLK_H
 
-#include "vmm/files.h"
+#include "vmm/machine/files.h"
 #include "vmm/virtio/virtio.h"
 
 /* Opens and locks the image of disk number `index`. On failure *dev is NULL. */

@@ -18,7 +18,7 @@
 #ifndef VMM_VIRTIO_BLK_INTERNAL_H
 #define VMM_VIRTIO_BLK_INTERNAL_H
 
-#include "vmm/timer.h"
+#include "vmm/base/timer.h"
 #include "vmm/virtio/blk.h"
 #include "vmm/virtio/fair.h"
 #include "vmm/virtio/rate.h"

@@ -9,7 +9,7 @@
 
 #include "boot/acpi.h"
 #include "cc/launch.h"
-#include "vmm/files.h"
+#include "vmm/machine/files.h"
 #include "vmm/virtio/virtio.h"
 
 /* As many as there are interrupts for devices: an edge-triggered line is not shared. */

@@ -7,7 +7,7 @@
 #ifndef VMM_VIRTIO_NET_H
 #define VMM_VIRTIO_NET_H
 
-#include "vmm/files.h"
+#include "vmm/machine/files.h"
 #include "vmm/virtio/virtio.h"
 
 /* Opens what config->net[index] names. On failure *dev is NULL. `config` outlives the device. */

@@ -10,7 +10,7 @@
 #ifndef VMM_VIRTIO_NET_INTERNAL_H
 #define VMM_VIRTIO_NET_INTERNAL_H
 
-#include "vmm/timer.h"
+#include "vmm/base/timer.h"
 #include "vmm/virtio/fair.h"
 #include "vmm/virtio/net.h"
 #include "vmm/virtio/rate.h"

@@ -33,7 +33,7 @@
 #define VMM_VIRTIO_QUEUE_H
 
 #include "mem/mem.h"
-#include "vmm/loop.h"
+#include "vmm/base/loop.h"
 
 #include <sys/uio.h>
 

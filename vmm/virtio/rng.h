@@ -3,7 +3,7 @@
 #ifndef VMM_VIRTIO_RNG_H
 #define VMM_VIRTIO_RNG_H
 
-#include "vmm/files.h"
+#include "vmm/machine/files.h"
 #include "vmm/virtio/virtio.h"
 
 /* Opens `source`. On failure *dev is NULL. */

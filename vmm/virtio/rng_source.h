@@ -8,7 +8,7 @@
 #define VMM_VIRTIO_RNG_SOURCE_H
 
 #include "vmm/base/error.h"
-#include "vmm/kvm/sys.h"
+#include "vmm/base/sys.h"
 
 #define RNG_SOURCE_MAX 4096 /* bytes at a time */
 

@@ -7,7 +7,7 @@
 #ifndef VMM_VIRTIO_URING_H
 #define VMM_VIRTIO_URING_H
 
-#include "vmm/kvm/sys.h"
+#include "vmm/base/sys.h"
 
 #include <linux/io_uring.h>
 #include <stdbool.h>

@@ -22,8 +22,8 @@
 #define VMM_VIRTIO_VIRTIO_H
 
 #include "vmm/base/log.h"
-#include "vmm/bus.h"
 #include "vmm/config/config.h"
+#include "vmm/dev/bus.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/virtio/queue.h"
 

@@ -17,7 +17,7 @@
 #ifndef VMM_VIRTIO_VSOCK_INTERNAL_H
 #define VMM_VIRTIO_VSOCK_INTERNAL_H
 
-#include "vmm/unix_listener.h"
+#include "vmm/base/unix_listener.h"
 #include "vmm/virtio/vsock.h"
 
 #include <linux/virtio_vsock.h>

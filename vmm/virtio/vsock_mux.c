@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Which connections there are; what happens to them after some time; programs that connect. */
 #include "vmm/base/bytes.h"
-#include "vmm/timer.h"
+#include "vmm/base/timer.h"
 #include "vmm/virtio/vsock_internal.h"
 
 #include <errno.h>

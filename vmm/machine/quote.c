@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+/* The requests of a VM: how they get from the vCPUs to the I/O thread, and their time limit. */
+#include "vmm/base/bytes.h"
+#include "vmm/base/timer.h"
+#include "vmm/machine/quote_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+/* While requests are under way: for time limits, and for services whose queue is full. */
+#define TICK_MS 100
+
+/* --- in the I/O thread ------------------------------------------------------------------------ */
+
+static void set_ticking(struct quote_service *service, bool on)
+{
+	const struct timespec period = {.tv_nsec = on ? TICK_MS * 1000000L : 0};
+	const struct itimerspec timer = {.it_interval = period, .it_value = period};
+
+	/* set anew with each request, it would never go off in a busy service */
+	if (service->ticking != on)
+		timerfd_settime(service->tick.fd, 0, &timer, NULL);
+	service->ticking = on;
+}
+
+static void drain(int fd)
+{
+	uint64_t count;
+	ssize_t n = read(fd, &count, sizeof(count));
+
+	(void)n; /* nothing to read is fine */
+}
+
+static void wake_ready(struct loop_source *source, uint32_t events)
+{
+	struct quote_service *service =
+		(struct quote_service *)((char *)source - offsetof(struct quote_service, wake));
+
+	(void)events;
+	drain(source->fd);
+	for (size_t i = 0; i < ARRAY_SIZE(service->request); i++) {
+		struct request *r = &service->request[i];
+		bool mine;
+
+		pthread_mutex_lock(&service->lock);
+		mine = r->state == SUBMITTED;
+		if (mine)
+			r->state = ACTIVE;
+		pthread_mutex_unlock(&service->lock);
+		if (!mine)
+			continue;
+		set_ticking(service, true);
+		quote_request_start(r);
+	}
+}
+
+static void tick_ready(struct loop_source *source, uint32_t events)
+{
+	struct quote_service *service =
+		(struct quote_service *)((char *)source - offsetof(struct quote_service, tick));
+	uint64_t now = timer_now_ms();
+	bool active = false;
+
+	(void)events;
+	drain(source->fd);
+	for (size_t i = 0; i < ARRAY_SIZE(service->request); i++) {
+		struct request *r = &service->request[i];
+		bool mine;
+
+		pthread_mutex_lock(&service->lock);
+		mine = r->state == ACTIVE;
+		pthread_mutex_unlock(&service->lock);
+		if (!mine)
+			continue;
+		if (now >= r->deadline_ms)
+			quote_request_fail(r, QUOTE_STATUS_UNAVAILABLE,
+					   "no answer within the time limit");
+		else if (r->source.fd < 0)
+			quote_request_start(r);
+		active = true;
+	}
+	if (!active)
+		set_ticking(service, false);
+}
+
+/* --- from outside ----------------------------------------------------------------------------- */
+
+static struct request *find_free(struct quote_service *service)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(service->request); i++)
+		if (service->request[i].state == FREE)
+			return &service->request[i];
+	return NULL;
+}
+
+/* The caller holds the lock; the I/O thread must not see the request before its status is set. */
+static int enter(struct quote_service *service, const struct request *request)
+{
+	struct request *r = find_free(service);
+	int ret;
+
+	if (!r)
+		return -EBUSY;
+	ret = quote_set_status(service->mem, request->gpa, QUOTE_STATUS_IN_FLIGHT);
+	if (ret == 0)
+		*r = *request;
+	return ret;
+}
+
+int quote_submit(struct quote_service *service, uint64_t gpa, uint32_t size, const uint8_t *report,
+		 uint32_t report_len)
+{
+	struct request request = {
+		.source = {.ready = quote_request_ready, .fd = -1},
+		.service = service,
+		.state = SUBMITTED,
+		.gpa = gpa,
+		.size = size,
+		.deadline_ms = timer_now_ms() + service->limit_ms,
+		.out = malloc(quote_request_size(report_len)),
+		.out_len = quote_request_size(report_len),
+	};
+	const uint64_t one = 1;
+	ssize_t n;
+	int ret;
+
+	if (!request.out)
+		return -ENOMEM;
+	quote_request_encode(report, report_len, request.out);
+	pthread_mutex_lock(&service->lock);
+	ret = enter(service, &request);
+	pthread_mutex_unlock(&service->lock);
+	if (ret < 0) {
+		free(request.out);
+		return ret;
+	}
+	n = write(service->wake.fd, &one, sizeof(one));
+	(void)n; /* only fails when it is readable already */
+	return 0;
+}
+
+int quote_create(struct quote_service **out, const struct quote_address *address,
+		 const struct sys *sys, struct loop *loop, const struct guest_mem *mem,
+		 const struct vmm_log *log, void (*done)(void *ctx), void *ctx,
+		 struct vmm_error *err)
+{
+	struct quote_service *service = calloc(1, sizeof(*service));
+	int ret;
+
+	*out = NULL;
+	if (!service)
+		return vmm_error_errno(err, -ENOMEM, "unable to prepare the quoting service");
+	service->address = *address;
+	service->sys = sys;
+	service->loop = loop;
+	service->mem = mem;
+	service->log = log;
+	service->done = done;
+	service->ctx = ctx;
+	service->limit_ms = QUOTE_TIME_LIMIT_MS;
+	pthread_mutex_init(&service->lock, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(service->request); i++)
+		service->request[i] = (struct request){.service = service, .source = {.fd = -1}};
+	service->tick = (struct loop_source){.ready = tick_ready, .fd = -1};
+	service->wake =
+		(struct loop_source){.ready = wake_ready, .fd = sys->ops->eventfd(sys->ctx)};
+	if (service->wake.fd < 0) {
+		ret = vmm_error_errno(err, service->wake.fd, "unable to create an eventfd");
+		goto fail;
+	}
+	service->tick.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (service->tick.fd < 0) {
+		ret = vmm_error_errno(err, -errno, "unable to create a timer");
+		goto fail;
+	}
+	ret = loop_add(loop, &service->wake, EPOLLIN, err);
+	if (ret == 0)
+		ret = loop_add(loop, &service->tick, EPOLLIN, err);
+	if (ret < 0)
+		goto fail;
+	*out = service;
+	return 0;
+fail:
+	quote_destroy(service);
+	return ret;
+}
+
+void quote_destroy(struct quote_service *service)
+{
+	if (!service)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(service->request); i++)
+		quote_request_release(&service->request[i]);
+	if (service->wake.fd >= 0)
+		loop_remove(service->loop, &service->wake);
+	sys_close(service->sys, &service->wake.fd);
+	if (service->tick.fd >= 0) {
+		loop_remove(service->loop, &service->tick);
+		close(service->tick.fd);
+	}
+	pthread_mutex_destroy(&service->lock);
+	free(service);
+}
+
+void quote_set_time_limit(struct quote_service *service, unsigned int ms)
+{
+	service->limit_ms = ms;
+}

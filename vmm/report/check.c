@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/* minivmm_check(): everything that `run` can know before it makes a VM, and all that is wrong with it. */
+#include "vmm/machine/attest.h"
+#include "vmm/machine/config_api.h"
+#include "vmm/machine/host_check.h"
+#include "vmm/report/report.h"
+#include "vmm/virtio/devices.h"
+
+#include <errno.h>
+
+static void add(void *ctx, const struct vmm_error *fault)
+{
+	config_findings_add(ctx, fault);
+}
+
+/* The loader runs, into memory that no VM ever sees. */
+static int load(const struct vmm_config *config, const struct sys *sys, struct vmm_error *err)
+{
+	struct planned planned;
+	int ret = planned_build(&planned, sys, config, false, err);
+
+	if (ret < 0)
+		return ret;
+	ret = cc_check(&planned.cc.config, err);
+	if (ret == 0)
+		ret = attest_read(&planned.cc, config, sys, err);
+	if (ret == 0)
+		ret = attest_expect(&planned.cc.config, planned.plan, &planned.mem, NULL, err);
+	planned_free(&planned);
+	return ret;
+}
+
+static int check(const struct vmm_config *config, const struct sys *sys, config_fault_fn *fault,
+		 void *ctx, struct vmm_error *err)
+{
+	struct config_findings *findings;
+	enum cc_tech tech = CC_NONE;
+	struct vmm_error problem;
+	int ret = config_validate(config, err);
+
+	if (ret < 0)
+		return ret;
+	findings = config_findings_new(config);
+	if (!findings)
+		return vmm_error_errno(err, -ENOMEM, "unable to check the configuration");
+	ret = cc_choose(config, NULL, &tech, &problem);
+	host_check(config, tech, sys, add, findings);
+	if (ret == 0)
+		ret = load(config, sys, &problem);
+	if (ret < 0)
+		config_findings_add(findings, &problem);
+	return config_findings_report(findings, fault, ctx, err);
+}
+
+int minivmm_check(const struct minivmm_config *config, minivmm_fault_fn *fault, void *ctx,
+		  struct vmm_error *err)
+{
+	return check(&config->config, sys_host(), fault, ctx, err);
+}

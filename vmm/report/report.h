@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reports that run the loader without KVM: the same loader, and the same boot items in the same
+ * order, as a VM of that configuration would have.
+ */
+#ifndef VMM_REPORT_REPORT_H
+#define VMM_REPORT_REPORT_H
+
+#include "mem/mem.h"
+#include "mem/plan.h"
+#include "vmm/base/text.h"
+#include "vmm/config/config.h"
+#include "vmm/machine/cc_setup.h"
+
+struct planned {
+	const struct vmm_config *config;
+	struct guest_mem mem;
+	struct load_plan *plan;
+	struct cc_setup cc;
+};
+
+/*
+ * Checks the configuration and loads everything it names into memory of its own. `contents` false:
+ * nobody will look at what is in there, and the files are not read as far as it can be helped. Returns
+ * 0 or a negative errno; on failure *planned needs no freeing.
+ */
+int planned_build(struct planned *planned, const struct sys *sys, const struct vmm_config *config,
+		  bool contents, struct vmm_error *err);
+void planned_free(struct planned *planned);
+
+void planned_text(const struct planned *planned, struct text *out);
+void planned_json(const struct planned *planned, struct text *out);
+
+/* Adds the keys of the configuration that the measurement depends on to an open object, and for TDX
+ * the hash of what the firmware extends into RTMR[0] first. Nothing for VMs without measurement. */
+struct json;
+void planned_depends_json(const struct planned *planned, struct json *json);
+
+/* "none", "snp", … as in machine.cc */
+const char *cc_name(enum config_cc cc);
+
+#endif
