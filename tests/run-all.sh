@@ -31,8 +31,8 @@ test_in build-static -R '^lib/'
 build asan all
 test_in build-asan -j "$(nproc)" -E '^rig/'
 RIG_TESTS="end refuse" test_in build-asan -R '^rig/(end|refuse)/'
-# one program: all devices from several threads
-build tsan test_device_stress
+# one suite: all devices from several threads
+build tsan unit-virtio
 test_in build-tsan -R '^unit/test_device_stress$'
 build clang all
 # failing each call in turn takes long, and the sanitizers' build has proved what it can prove

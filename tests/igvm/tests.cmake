@@ -16,10 +16,9 @@ add_custom_command(OUTPUT ${made} ${igvm_files}/expected.json VERBATIM
 	COMMAND ${Python3_EXECUTABLE} -B ${igvm}/make.py ${igvm_files} ${payload}
 	DEPENDS ${igvm}/make.py ${igvm}/igvm.py ${payload_targets})
 add_custom_target(igvm-files ALL DEPENDS ${made})
-add_dependencies(test_igvm igvm-files)
-add_dependencies(test_igvm_refused igvm-files)
-add_dependencies(test_report_depends igvm-files)
-add_dependencies(test_igvm_machine igvm-files)
+add_dependencies(unit-boot igvm-files)
+add_dependencies(unit-machine igvm-files)
+add_dependencies(unit-report igvm-files)
 
 if(TARGET minivmm)
 	add_test(NAME igvm/measure COMMAND ${Python3_EXECUTABLE} -B ${igvm}/check_measure.py)

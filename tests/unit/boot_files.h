@@ -250,15 +250,4 @@ static inline int kernel_from(struct test_guest *g, const void *bytes, size_t le
 			      "'%s' is not in the message: %s", (fragment), (g)->err.text); \
 	} while (0)
 
-static inline int run_suite(Suite *suite)
-{
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
 #endif

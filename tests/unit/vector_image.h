@@ -16,8 +16,6 @@
 #define VECTOR_FOLDER SOURCE_DIR "/tests/vectors/"
 #define VECTOR_PATH   256
 
-#define SKIPPED 77 /* exit status, as in CMakeLists.txt */
-
 /* Is the file there, and the one that the vector was made with? */
 static inline bool image_is(const char *path, const char *sha256)
 {

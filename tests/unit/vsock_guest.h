@@ -28,7 +28,7 @@
 static struct world world;
 static struct driver d;
 static struct vmm_error err;
-static char dir[] = "/tmp/vsock-XXXXXX";
+static char dir[32];
 static char path[64];
 static struct vsock *vsock;
 static uint64_t tx_gpa;
@@ -346,27 +346,28 @@ static inline void teardown_started(void)
 	world_teardown(&world);
 }
 
-/* A folder for the sockets around all tests, each of which is a process of its own. */
-static inline int run_in_folder(Suite *s)
+/* A folder for the sockets, around all tests of a case: each of them is a process of its own. */
+static inline void make_folder(void)
+{
+	strcpy(dir, "/tmp/vsock-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/v", dir);
+}
+
+static inline void remove_folder(void)
 {
 	static const char *const names[] = {"v", "v_1000", "v_1001"};
-	SRunner *sr = srunner_create(s);
-	int failed = 1;
 
-	if (mkdtemp(dir)) {
-		snprintf(path, sizeof(path), "%s/v", dir);
-		srunner_run_all(sr, CK_NORMAL);
-		failed = srunner_ntests_failed(sr);
-		for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-			char name[80];
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char name[80];
 
-			snprintf(name, sizeof(name), "%s/%s", dir, names[i]);
-			unlink(name);
-		}
-		failed |= rmdir(dir);
+		snprintf(name, sizeof(name), "%s/%s", dir, names[i]);
+		unlink(name);
 	}
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	if (rmdir(dir) < 0) {
+		perror(dir);
+		exit(EXIT_FAILURE);
+	}
 }
 
 #endif
