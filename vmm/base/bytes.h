@@ -7,6 +7,7 @@
 #define VMM_BASE_BYTES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define KIB(n) ((uint64_t)(n) << 10)
@@ -14,6 +15,9 @@
 #define GIB(n) ((uint64_t)(n) << 30)
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* The structure of `type` whose `member` is at `ptr`. */
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 static inline uint16_t get_le16(const void *p)
 {

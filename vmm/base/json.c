@@ -1,50 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/base/json.h"
 
+#include "vmm/base/words.h"
+
 #include <inttypes.h>
-
-/*
- * The length of the UTF-8 sequence at `s`, 1 to 4; 0 if there is none: overlong forms, surrogates
- * and numbers above U+10FFFF are refused (RFC 3629 section 4). A NUL ends every sequence early, so
- * this never reads beyond the string.
- */
-static size_t utf8_sequence(const char *s)
-{
-	const uint8_t *b = (const uint8_t *)s;
-	uint8_t low = 0x80, high = 0xbf; /* bounds of the second byte */
-	size_t len;
-
-	if (b[0] < 0x80)
-		return 1;
-	if (b[0] >= 0xc2 && b[0] <= 0xdf)
-		len = 2;
-	else if (b[0] >= 0xe0 && b[0] <= 0xef)
-		len = 3;
-	else if (b[0] >= 0xf0 && b[0] <= 0xf4)
-		len = 4;
-	else
-		return 0;
-	if (b[0] == 0xe0)
-		low = 0xa0;
-	if (b[0] == 0xed)
-		high = 0x9f;
-	if (b[0] == 0xf0)
-		low = 0x90;
-	if (b[0] == 0xf4)
-		high = 0x8f;
-	if (b[1] < low || b[1] > high)
-		return 0;
-	for (size_t i = 2; i < len; i++)
-		if ((b[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
-}
+#include <string.h>
 
 static void put_string(struct text *t, const char *s)
 {
+	size_t left = strlen(s);
+
 	text_add_bytes(t, "\"", 1);
 	while (*s) {
-		size_t len = utf8_sequence(s);
+		size_t len = utf8_len(s, left);
 
 		if (len == 0)
 			text_add(t, "\\ufffd");
@@ -56,7 +24,9 @@ static void put_string(struct text *t, const char *s)
 			text_add(t, "\\%c", *s);
 		else
 			text_add_bytes(t, s, len);
-		s += len ? len : 1;
+		len += len == 0;
+		s += len;
+		left -= len;
 	}
 	text_add_bytes(t, "\"", 1);
 }
@@ -150,7 +120,6 @@ void json_bytes(struct json *j, const char *key, const uint8_t *bytes, size_t le
 {
 	begin_value(j, key);
 	text_add_bytes(j->out, "\"", 1);
-	for (size_t i = 0; i < len; i++)
-		text_add(j->out, "%02x", bytes[i]);
+	text_add_hex(j->out, bytes, len);
 	text_add_bytes(j->out, "\"", 1);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/base/text.h"
 
+#include "vmm/base/words.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -65,6 +67,14 @@ void text_add(struct text *t, const char *fmt, ...)
 	t->len += (size_t)len;
 }
 
+void text_add_hex(struct text *t, const void *bytes, size_t len)
+{
+	const uint8_t *b = bytes;
+
+	while (len-- > 0)
+		text_add(t, "%02x", *b++);
+}
+
 int text_take(struct text *t, char **out, struct vmm_error *err)
 {
 	*out = NULL;
@@ -84,41 +94,20 @@ void text_free(struct text *t)
 	*t = (struct text){0};
 }
 
-/* Bytes of the UTF-8 sequence at `s` (RFC 3629, section 4), 0 if it is none or one of U+0080 to
- * U+009F. Sequences that are longer than need be could hide a control character. */
-static size_t sequence(const unsigned char *s)
-{
-	size_t len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	if ((s[0] == 0xc2 || s[0] == 0xe0) && s[1] < 0xa0)
-		return 0;
-	if (s[0] == 0xf0 && s[1] < 0x90)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80) /* also at the final NUL */
-			return 0;
-	return len;
-}
-
 void text_make_printable(char *text)
 {
-	unsigned char *s = (unsigned char *)text;
+	size_t left = strlen(text), len;
 
-	while (*s) {
-		size_t len = 1;
+	for (; left > 0; text += len, left -= len) {
+		unsigned char c = (unsigned char)text[0];
 
-		if (*s < 0x20 || *s == 0x7f)
-			*s = '?';
-		else if (*s >= 0x80) {
-			len = sequence(s);
-			if (len == 0) {
-				*s = '?';
-				len = 1;
-			}
+		len = utf8_len(text, left);
+		/* U+0080 to U+009F are controls, too */
+		if (c < 0x20 || c == 0x7f || len == 0 ||
+		    (c == 0xc2 && (unsigned char)text[1] < 0xa0)) {
+			*text = '?';
+			len = 1;
 		}
-		s += len;
 	}
 }
 

@@ -26,6 +26,7 @@ struct text {
 
 void text_add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void text_add_bytes(struct text *t, const void *bytes, size_t len);
+void text_add_hex(struct text *t, const void *bytes, size_t len);
 
 /*
  * Hands the string over to the caller, who frees it with free(), and leaves *t empty. An empty text

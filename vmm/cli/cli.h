@@ -75,9 +75,4 @@ uint64_t timings_now(void);
 void timings_print(const struct minivmm *vm, uint64_t start_ns, uint64_t config_ns,
 		   uint64_t over_ns);
 
-/* --- suggest.c -------------------------------------------------------------------------------- */
-
-/* How many letters differ between two words, each missing or exchanged letter counting one. */
-unsigned int word_distance(const char *a, const char *b);
-
 #endif

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* The command line: which commands there are, and what they take. */
 #include "vmm/cli/cli.h"
+
+#include "vmm/base/words.h"
 #include "vmm/cli/standard_fds.h"
 
 #include <stdio.h>
@@ -74,14 +76,15 @@ static const struct command *find_command(const char *name)
 static enum status unknown_command(const char *name)
 {
 	const char *nearest = NULL;
-	unsigned int best = 3; /* more letters off, and it is another word */
+	size_t best = 3; /* more letters off, and it is another word */
 
 	for (size_t i = 0; i < NCOMMANDS; i++) {
-		unsigned int distance = word_distance(name, commands[i].name);
+		const char *known = commands[i].name;
+		size_t distance = word_distance(name, strlen(name), known, strlen(known));
 
 		if (distance < best) {
 			best = distance;
-			nearest = commands[i].name;
+			nearest = known;
 		}
 	}
 	if (nearest)

@@ -4,6 +4,7 @@
  * then leave the guest, the I/O thread leaves its loop, and whoever waits joins them all.
  */
 #include "vmm/base/bytes.h"
+#include "vmm/base/event.h"
 #include "vmm/base/text.h"
 #include "vmm/base/timer.h"
 #include "vmm/machine/machine.h"
@@ -16,17 +17,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
-
-/* An eventfd that stays readable from the first write on: nobody reads it. */
-static void raise_eventfd(int fd)
-{
-	uint64_t one = 1;
-	int saved = errno; /* minivmm_stop() may be called in a signal handler */
-	ssize_t n = write(fd, &one, sizeof(one));
-
-	(void)n; /* only fails when the counter is at its limit, and then it is readable */
-	errno = saved;
-}
 
 void machine_end(struct minivmm *vm, enum minivmm_end how, const char *fmt, ...)
 {
@@ -45,9 +35,9 @@ void machine_end(struct minivmm *vm, enum minivmm_end how, const char *fmt, ...)
 		for (uint32_t i = 0; i < vm->nvcpus; i++)
 			if (vm->vcpu[i].started)
 				vcpu_kick(&vm->vcpu[i]);
-		raise_eventfd(vm->stop_fd);
+		event_raise(vm->stop_fd);
 		io_threads_stop(&vm->io);
-		raise_eventfd(vm->end_fd);
+		event_raise(vm->end_fd);
 	}
 	pthread_mutex_unlock(&vm->end.lock);
 }
@@ -63,7 +53,7 @@ void minivmm_stop(struct minivmm *vm, enum minivmm_stop how)
 	 * and so may who loads and launches: both look at this. */
 	if (how == MINIVMM_STOP_NOW)
 		atomic_store(&vm->stopping, true);
-	raise_eventfd(vm->stop_fd);
+	event_raise(vm->stop_fd);
 }
 
 void minivmm_terminal_resized(struct minivmm *vm)
@@ -74,14 +64,12 @@ void minivmm_terminal_resized(struct minivmm *vm)
 /* In the I/O thread: minivmm_stop() or machine_end() was called. */
 static void stop_ready(struct loop_source *source, uint32_t events)
 {
-	struct minivmm *vm =
-		(struct minivmm *)((char *)source - offsetof(struct minivmm, stop_source));
-	uint64_t count;
-	ssize_t n = read(source->fd, &count, sizeof(count));
-	int request = atomic_exchange(&vm->stop_request, 0);
+	struct minivmm *vm = container_of(source, struct minivmm, stop_source);
+	int request;
 
-	(void)n;
 	(void)events;
+	event_drain(source->fd);
+	request = atomic_exchange(&vm->stop_request, 0);
 	if (request == 1 + MINIVMM_STOP_NOW)
 		platform_stop(vm->platform);
 	if (atomic_load(&vm->stopping)) {

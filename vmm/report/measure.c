@@ -8,12 +8,6 @@
 
 #include <errno.h>
 
-static void add_hex(struct text *out, const uint8_t *bytes, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		text_add(out, "%02x", bytes[i]);
-}
-
 static void json_vmsas(struct json *json, const struct planned *planned)
 {
 	const struct cc_config *config = &planned->cc.config;
@@ -78,7 +72,7 @@ int minivmm_measure(const struct minivmm_config *config, bool json, char **text,
 	if (ret == 0 && json)
 		measured_json(&planned, &measurement, &out);
 	else if (ret == 0)
-		add_hex(&out, measurement.digest, sizeof(measurement.digest));
+		text_add_hex(&out, measurement.digest, sizeof(measurement.digest));
 	planned_free(&planned);
 	return ret < 0 ? ret : text_take(&out, text, err);
 }
