@@ -224,6 +224,14 @@ MINIVMM_API int minivmm_plan(const struct minivmm_config *config, bool json, cha
 MINIVMM_API int minivmm_check(const struct minivmm_config *config, minivmm_fault_fn *fault,
 			      void *ctx, struct vmm_error *err);
 
+/*
+ * Another function has failed with *err, and its VM was destroyed: was it for something that the
+ * configuration's file names? Then reports that, and what else of the kind minivmm_check() would find
+ * on this host, through `fault` as that does, and returns true; else reports nothing.
+ */
+MINIVMM_API bool minivmm_explain(const struct minivmm_config *config, const struct vmm_error *err,
+				 minivmm_fault_fn *fault, void *ctx);
+
 /* The launch measurement that the hardware will report: 96 hex digits, or JSON with all details. */
 MINIVMM_API int minivmm_measure(const struct minivmm_config *config, bool json, char **text,
 				struct vmm_error *err);

@@ -64,7 +64,7 @@ class Config(Case):
         self.file("vm.toml", "[machine]\ncc = 'auto'\n[boot]\nkernel = 'kernel'\n")
         for command in ("plan", "measure"):
             _, _, err = self.expect([command, "vm.toml"], 1, "")
-            self.assertRegex(err, r"^minivmm: machine\.cc = \"auto\": [^\n]+\n$")
+            self.assertRegex(err, r"^vm\.toml:2:1: machine\.cc = \"auto\": [^\n]+\n$")
         _, _, err = self.expect(["check", "vm.toml"], 1, "")
         self.assertRegex(err, r"^vm\.toml:2:1: machine\.cc = \"auto\": [^\n]+\n$")
 

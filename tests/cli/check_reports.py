@@ -55,10 +55,27 @@ class Plan(Case):
     def test_missing_and_bad_kernel(self):
         os.unlink(os.path.join(self.dir, "kernel"))
         _, _, err = self.expect(["plan", "vm.toml"], 1, "")
-        self.assertRegex(err, r"^minivmm: [^\n]*kernel[^\n]*ENOENT[^\n]*\n$")
+        self.assertRegex(err, r"^vm\.toml:5:1: [^\n]*kernel[^\n]*ENOENT[^\n]*\n$")
         self.file("kernel", b"no kernel at all" * 1000)
         _, _, err = self.expect(["plan", "vm.toml"], 1, "")
-        self.assertRegex(err, r"^minivmm: [^\n]*kernel[^\n]*\n$")
+        self.assertRegex(err, r"^vm\.toml:5:1: [^\n]*kernel[^\n]*\n$")
+
+    def test_all_missing_files_are_told_with_their_lines_as_check_does(self):
+        self.file("vm.toml", """[machine]
+cc = 'snp'
+[boot]
+kernel = "no-kernel"
+initrd = "no-initrd"
+[[disk]]
+path = "no-disk"
+[log]
+file = "nowhere/vm.log"
+""")
+        for command in ("plan", "measure"):
+            _, _, err = self.expect([command, "vm.toml"], 1, "")
+            self.assertEqual([line.split(":")[:3] for line in err.splitlines()],
+                             [["vm.toml", line, "1"] for line in "4579"])
+            self.assertEqual(err.count("ENOENT"), 4)
 
 
 TD_FIRMWARE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../vectors/tdvf-a.fd")

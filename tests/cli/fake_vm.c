@@ -297,6 +297,16 @@ int minivmm_check(const struct minivmm_config *config, minivmm_fault_fn *fault, 
 	return 0;
 }
 
+bool minivmm_explain(const struct minivmm_config *config, const struct vmm_error *err,
+		     minivmm_fault_fn *fault, void *ctx)
+{
+	(void)config;
+	(void)err;
+	(void)fault;
+	(void)ctx;
+	return false;
+}
+
 int minivmm_measure(const struct minivmm_config *config, bool json, char **text,
 		    struct vmm_error *err)
 {

@@ -36,6 +36,10 @@ enum status cmd_probe(const struct options *options);
 /* Writes every fault to stderr; on STATUS_OK *config is to be freed with minivmm_config_free(). */
 enum status config_open(struct minivmm_config **config, const char *path);
 
+/* Something that the configuration names was no good, or else it was something else: says which, with
+ * FILE:LINE:COLUMN and all of its kind if it can. No VM must hold any of it. */
+void complain_of(const struct minivmm_config *config, const struct vmm_error *err);
+
 /* --- message.c -------------------------------------------------------------------------------- */
 
 /* "minivmm: …" and a newline on stderr, in one piece. */

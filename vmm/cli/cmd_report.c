@@ -11,8 +11,15 @@ static void print_fault(void *ctx, const char *fault)
 {
 	unsigned int *faults = ctx;
 
-	(*faults)++;
-	fprintf(stderr, "%s\n", fault);
+	if (faults)
+		(*faults)++;
+	tell("%s", fault);
+}
+
+void complain_of(const struct minivmm_config *config, const struct vmm_error *err)
+{
+	if (!minivmm_explain(config, err, print_fault, NULL))
+		complain("%s", err->text);
 }
 
 enum status config_open(struct minivmm_config **config, const char *path)
@@ -65,7 +72,7 @@ static enum status config_report(const struct options *options, report_fn *repor
 	if (report(config, options->json, &text, &err) == 0) {
 		status = print_report(text);
 	} else {
-		complain("%s", err.text);
+		complain_of(config, &err);
 		status = STATUS_FAILED;
 	}
 	minivmm_config_free(config);

@@ -198,13 +198,13 @@ static enum status run_once(struct run *run, bool *again)
 		supervise(run, vm, &result);
 	over_ns = timings_now();
 	tty_give_back();
-	if (ret < 0)
-		complain("%s", err.text);
-	else
+	if (ret == 0)
 		status = judge(run, &result);
 	if (vm && run->options->timings)
 		timings_print(vm, run->options->start_ns, run->config_ns, over_ns);
 	minivmm_destroy(vm);
+	if (ret < 0)
+		complain_of(run->config, &err);
 	*again = result.relaunch && !run->deadline_ns;
 	return status;
 }

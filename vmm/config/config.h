@@ -243,7 +243,8 @@ struct config_findings;
 
 /* NULL: no memory. `config` outlives it. */
 struct config_findings *config_findings_new(const struct vmm_config *config);
-void config_findings_add(struct config_findings *findings, const struct vmm_error *fault);
+/* True: it has a place in the file. */
+bool config_findings_add(struct config_findings *findings, const struct vmm_error *fault);
 
 /*
  * Reports all as config_read_file() does, and frees *findings. Returns 0 when there were none, -EINVAL

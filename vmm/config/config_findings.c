@@ -45,16 +45,17 @@ static bool is_known(const struct config_findings *findings, struct toml_pos pos
 	return false;
 }
 
-void config_findings_add(struct config_findings *findings, const struct vmm_error *fault)
+bool config_findings_add(struct config_findings *findings, const struct vmm_error *fault)
 {
 	struct toml_pos pos = config_places_find(findings->config->places, fault->text);
 
 	if (is_known(findings, pos))
-		return;
+		return true;
 	if (!findings->first.code)
 		findings->first = *fault;
 	findings->at_fault |= !is_the_hosts(fault->code, pos);
 	config_fault_add(&findings->faults, pos, "%s", fault->text);
+	return pos.line > 0;
 }
 
 int config_findings_report(struct config_findings *findings, config_fault_fn *fault, void *ctx,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* minivmm_check(): everything that `run` can know before it makes a VM, and all that is wrong with it. */
+/* minivmm_check(): everything that `run` can know before it makes a VM, and all that is wrong with it;
+ * minivmm_explain(): the same when it could not. */
 #include "vmm/machine/attest.h"
 #include "vmm/machine/config_api.h"
 #include "vmm/machine/host_check.h"
@@ -56,4 +57,23 @@ int minivmm_check(const struct minivmm_config *config, minivmm_fault_fn *fault, 
 		  struct vmm_error *err)
 {
 	return check(&config->config, sys_host(), fault, ctx, err);
+}
+
+bool minivmm_explain(const struct minivmm_config *config, const struct vmm_error *err,
+		     minivmm_fault_fn *fault, void *ctx)
+{
+	const struct vmm_config *c = &config->config;
+	struct config_findings *findings = config_findings_new(c);
+	enum cc_tech tech = CC_NONE;
+	bool placed;
+
+	if (!findings)
+		return false;
+	placed = config_findings_add(findings, err);
+	if (placed) {
+		cc_choose(c, NULL, &tech, NULL);
+		host_check(c, tech, sys_host(), add, findings);
+	}
+	config_findings_report(findings, placed ? fault : NULL, ctx, NULL);
+	return placed;
 }

@@ -7,7 +7,21 @@ test_kernel_missing() {
 	minivmm run "$T/config.toml"
 	expect_status 1
 	expect_stderr_lines 1
-	expect_stderr "no-such-file"
+	expect_stderr "^$T/config\.toml:[0-9]+:1: kernel: .*no-such-file"
+}
+
+# As check tells them, each with its line.
+test_all_missing_files() {
+	guest rig-bzimage 1 128M poweroff
+	truncate -s 1M "$T/disk.img"
+	sed -i -e 's|^kernel = .*|kernel = "no-kernel"|' -e 's|^initrd = .*|initrd = "no-initrd"|' "$T/config.toml"
+	printf '[[disk]]\npath = "disk.img"\n[[disk]]\npath = "no-disk"\n' >> "$T/config.toml"
+	minivmm run "$T/config.toml"
+	expect_status 1
+	expect_stderr_lines 3
+	expect_stderr "config\.toml:[0-9]+:1: kernel: .*no-kernel"
+	expect_stderr "config\.toml:[0-9]+:1: boot\.initrd: .*no-initrd"
+	expect_stderr "config\.toml:[0-9]+:1: disk\[1\]\.path: .*no-disk"
 }
 
 test_kernel_is_no_kernel() {
@@ -24,10 +38,12 @@ test_kernel_is_truncated() {
 	guest rig-vmlinux 1 128M poweroff
 	head -c 5000000 "$GUESTS/rig-vmlinux" > "$T/half"
 	sed -i 's|^kernel = .*|kernel = "half"|' "$T/config.toml"
+	truncate -s 1M "$T/disk.img"
+	printf '[[disk]]\npath = "disk.img"\n' >> "$T/config.toml"
 	minivmm run "$T/config.toml"
 	expect_status 1
-	expect_stderr_lines 1
-	expect_stderr "half"
+	expect_stderr_lines 1 # nothing of the disk, which this run itself has locked
+	expect_stderr "config\.toml:[0-9]+:1: kernel: .*half"
 }
 
 test_no_kvm() {
