@@ -30,7 +30,7 @@ function allowed(file)
 	if (file ~ /^vmm\/virtio\//)
 		return "^(vmm/virtio|vmm/dev|vmm/config|vmm/kvm|vmm/base|mem)/|^vmm/machine/files\\.h$|^boot/acpi\\.h$|^cc/launch\\.h$"
 	if (file ~ /^vmm\/x86\//)
-		return "^(vmm/x86|vmm/dev|vmm/config|vmm/kvm|vmm/base|mem|cc)/|^vmm/machine/machine\\.h$"
+		return "^(vmm/x86|vmm/dev|vmm/config|vmm/kvm|vmm/base|mem|cc)/"
 	if (file ~ /^vmm\/machine\//)
 		return "^(vmm/(machine|x86|dev|virtio|config|kvm|base)|boot|cc|mem)/|^vmm/minivmm\\.h$"
 	if (file ~ /^vmm\/report\//)

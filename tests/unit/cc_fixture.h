@@ -17,6 +17,8 @@
 #include "tests/mock/objects.h"
 #include "vmm/base/bytes.h"
 #include "vmm/machine/machine.h"
+#include "vmm/x86/cpu_state.h"
+#include "vmm/x86/cpuid.h"
 
 #include <check.h>
 #include <errno.h>

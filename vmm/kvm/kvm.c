@@ -245,5 +245,5 @@ int kvm_vm_enable_cap(const struct kvm_vm *vm, uint32_t cap, uint64_t arg0, stru
 	struct kvm_enable_cap arg = {.cap = cap, .args = {arg0}};
 
 	_Static_assert(sizeof(arg) == _IOC_SIZE(KVM_ENABLE_CAP), "size");
-	return kvm_ioctl(&vm->h, KVM_ENABLE_CAP, "KVM_ENABLE_CAP", &arg, err);
+	return kvm_ioctl0(&vm->h, KVM_ENABLE_CAP, "KVM_ENABLE_CAP", &arg, err);
 }

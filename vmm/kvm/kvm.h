@@ -59,6 +59,15 @@ uint32_t kvm_max_vcpus(const struct kvm_vm *vm);
 int kvm_ioctl(const struct kvm_fd *h, unsigned long request, const char *name, void *arg,
 	      struct vmm_error *err);
 
+/* The same, for calls whose success says nothing: 0 or -errno. */
+static inline int kvm_ioctl0(const struct kvm_fd *h, unsigned long request, const char *name,
+			     void *arg, struct vmm_error *err)
+{
+	int ret = kvm_ioctl(h, request, name, arg, err);
+
+	return ret < 0 ? ret : 0;
+}
+
 /* KVM_RUN; no message, since most failures are routine: 0 or -errno. */
 int kvm_vcpu_run(const struct kvm_vcpu *vcpu);
 
@@ -77,14 +86,14 @@ int kvm_vm_enable_cap(const struct kvm_vm *vm, uint32_t cap, uint64_t arg0, stru
 	static inline int function(const struct object *o, type *arg, struct vmm_error *err)      \
 	{                                                                                         \
 		_Static_assert(sizeof(type) == _IOC_SIZE(request), #request ": wrong structure"); \
-		return kvm_ioctl(&o->h, request, #request, arg, err);                             \
+		return kvm_ioctl0(&o->h, request, #request, arg, err);                            \
 	}
 /* An ioctl whose argument is a number. */
-#define KVM_IOCTL_NUMBER(function, object, request)                           \
-	static inline int function(const struct object *o, unsigned long arg, \
-				   struct vmm_error *err)                     \
-	{                                                                     \
-		return kvm_ioctl(&o->h, request, #request, (void *)arg, err); \
+#define KVM_IOCTL_NUMBER(function, object, request)                            \
+	static inline int function(const struct object *o, unsigned long arg,  \
+				   struct vmm_error *err)                      \
+	{                                                                      \
+		return kvm_ioctl0(&o->h, request, #request, (void *)arg, err); \
 	}
 
 KVM_IOCTL_STRUCT(kvm_get_supported_cpuid, kvm_system, KVM_GET_SUPPORTED_CPUID, struct kvm_cpuid2)
@@ -110,10 +119,17 @@ KVM_IOCTL_STRUCT(kvm_vcpu_get_regs, kvm_vcpu, KVM_GET_REGS, struct kvm_regs)
 KVM_IOCTL_STRUCT(kvm_vcpu_set_regs, kvm_vcpu, KVM_SET_REGS, struct kvm_regs)
 KVM_IOCTL_STRUCT(kvm_vcpu_get_sregs, kvm_vcpu, KVM_GET_SREGS, struct kvm_sregs)
 KVM_IOCTL_STRUCT(kvm_vcpu_set_sregs, kvm_vcpu, KVM_SET_SREGS, struct kvm_sregs)
-KVM_IOCTL_STRUCT(kvm_vcpu_set_msrs, kvm_vcpu, KVM_SET_MSRS, struct kvm_msrs)
 KVM_IOCTL_STRUCT(kvm_vcpu_get_lapic, kvm_vcpu, KVM_GET_LAPIC, struct kvm_lapic_state)
 KVM_IOCTL_STRUCT(kvm_vcpu_set_lapic, kvm_vcpu, KVM_SET_LAPIC, struct kvm_lapic_state)
 KVM_IOCTL_STRUCT(kvm_vcpu_set_mp_state, kvm_vcpu, KVM_SET_MP_STATE, struct kvm_mp_state)
 KVM_IOCTL_STRUCT(kvm_vcpu_set_signal_mask, kvm_vcpu, KVM_SET_SIGNAL_MASK, struct kvm_signal_mask)
+
+/* Returns how many were set: fewer than there are when KVM refuses one. */
+static inline int kvm_vcpu_set_msrs(const struct kvm_vcpu *vcpu, struct kvm_msrs *msrs,
+				    struct vmm_error *err)
+{
+	_Static_assert(sizeof(*msrs) == _IOC_SIZE(KVM_SET_MSRS), "size");
+	return kvm_ioctl(&vcpu->h, KVM_SET_MSRS, "KVM_SET_MSRS", msrs, err);
+}
 
 #endif

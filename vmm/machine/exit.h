@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Exits of guests with private memory, for vmm/machine/exit.c. */
+/* What the exits of a vCPU mean. */
 #ifndef VMM_MACHINE_EXIT_H
 #define VMM_MACHINE_EXIT_H
 
 #include <stdbool.h>
 
 struct vcpu;
+
+/* What KVM_RUN returned (0 or -errno): true to enter the guest again. */
+bool exit_handle(struct vcpu *vcpu, int ret);
+
+/* --- exit_cc.c, exit_snp.c: guests with private memory, for exit.c --------------------------- */
 
 /* KVM_EXIT_HYPERCALL and KVM_EXIT_MEMORY_FAULT: true to enter the guest again. */
 bool exit_hypercall(struct vcpu *vcpu);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* What a VM needs from the kernel before memory and vCPUs: its type, interrupt controllers, timer.
  */
+#include "vmm/machine/kvm_setup.h"
+
 #include "vmm/dev/ioapic.h"
 #include "vmm/machine/machine.h"
 
@@ -43,25 +45,25 @@ static int create_irqchip(struct minivmm *vm, struct vmm_error *err)
 
 	/* only Intel hosts use these pages; they have to lie outside of RAM */
 	ret = kvm_vm_set_identity_map(&vm->kvm_vm, &identity, err);
-	if (ret >= 0)
+	if (ret == 0)
 		ret = kvm_vm_set_tss_addr(&vm->kvm_vm, LAYOUT_TSS, err);
-	if (ret >= 0)
+	if (ret == 0)
 		ret = kvm_vm_create_irqchip(&vm->kvm_vm, 0, err);
-	if (ret >= 0)
+	if (ret == 0)
 		ret = kvm_vm_create_pit2(&vm->kvm_vm, &pit, err);
-	return ret < 0 ? ret : 0;
+	return ret;
 }
 
 /* KVM cannot see a TD's end of interrupt, so it offers local APICs only (Linux,
- * Documentation/virt/kvm/x86/intel-tdx.rst); the I/O APIC is ours (vmm/x86/platform_ioapic.h). */
+ * Documentation/virt/kvm/x86/intel-tdx.rst); the I/O APIC is ours (vmm/x86/split_ioapic.h). */
 static int create_split_irqchip(struct minivmm *vm, struct vmm_error *err)
 {
 	int ret = kvm_vm_enable_cap(&vm->kvm_vm, KVM_CAP_SPLIT_IRQCHIP, IOAPIC_PINS, err);
 
-	if (ret >= 0)
+	if (ret == 0)
 		ret = kvm_vm_enable_cap(&vm->kvm_vm, KVM_CAP_APIC_BUS_CYCLES_NS, TDX_BUS_CYCLE_NS,
 					err);
-	return ret < 0 ? ret : 0;
+	return ret;
 }
 
 int kvm_setup(struct minivmm *vm, struct vmm_error *err)
@@ -81,5 +83,5 @@ int kvm_setup(struct minivmm *vm, struct vmm_error *err)
 	if (ret == 0 && tech != CC_NONE)
 		ret = kvm_vm_enable_cap(&vm->kvm_vm, KVM_CAP_EXIT_HYPERCALL,
 					1u << KVM_HC_MAP_GPA_RANGE, err);
-	return ret < 0 ? ret : 0;
+	return ret;
 }

@@ -8,7 +8,9 @@
 #include "vmm/machine/config_api.h"
 #include "vmm/machine/exit_tdx.h"
 #include "vmm/machine/files.h"
+#include "vmm/machine/kvm_setup.h"
 #include "vmm/virtio/devices.h"
+#include "vmm/x86/cpuid.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -13,7 +13,7 @@
 #include "vmm/machine/platform_ovmf.h"
 #include "vmm/virtio/console.h"
 #include "vmm/virtio/devices.h"
-#include "vmm/x86/platform_ioapic.h"
+#include "vmm/x86/split_ioapic.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -32,8 +32,8 @@ struct platform {
 	struct device no_pit; /* a TD's */
 	struct virtio_host virtio_host;
 	struct virtio_set virtio;
-	struct platform_ioapic *ioapic; /* NULL: KVM has one */
-	struct platform_ovmf *ovmf;	/* NULL: no firmware */
+	struct split_ioapic *ioapic; /* NULL: KVM has one */
+	struct platform_ovmf *ovmf;  /* NULL: no firmware */
 };
 
 /* --- what devices tell the machine ------------------------------------------------------------ */
@@ -44,7 +44,7 @@ static void on_irq(void *ctx, unsigned int gsi, int level)
 	struct kvm_irq_level line = {.irq = gsi, .level = (uint32_t)level};
 
 	if (p->ioapic)
-		platform_ioapic_set(p->ioapic, gsi, level != 0);
+		split_ioapic_set(p->ioapic, gsi, level != 0);
 	else /* cannot fail for a line that exists; no interrupts would show at once */
 		kvm_vm_irq_line(&p->vm->kvm_vm, &line, NULL);
 }
@@ -170,7 +170,7 @@ static int add_to_bus(struct platform *p, struct vmm_error *err)
 /* What KVM has for other VMs: an I/O APIC, and a timer, which nobody has for this one. */
 static int add_for_td(struct platform *p, struct vmm_error *err)
 {
-	int ret = platform_ioapic_create(&p->ioapic, p->vm, err);
+	int ret = split_ioapic_create(&p->ioapic, &p->vm->kvm_vm, &p->vm->mmio, &p->vm->log, err);
 
 	return ret < 0 ? ret : bus_add(&p->vm->pio, NO_PIT_PORT, NO_PIT_PORTS, &p->no_pit, err);
 }
@@ -266,6 +266,6 @@ void platform_destroy(struct platform *p)
 	i8042_destroy(&p->i8042);
 	acpi_pm_destroy(&p->pm);
 	debug_console_destroy(&p->debug_console);
-	platform_ioapic_destroy(p->ioapic);
+	split_ioapic_destroy(p->ioapic);
 	free(p);
 }

@@ -8,6 +8,8 @@
  */
 #include "vmm/machine/exit.h"
 #include "vmm/machine/machine.h"
+#include "vmm/x86/cpu_state.h"
+#include "vmm/x86/cpuid.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -56,9 +58,9 @@ int vcpu_init(struct vcpu *vcpu, struct minivmm *vm, uint32_t id, struct vmm_err
 	if (ret < 0)
 		return ret;
 	ret = vcpu_set_cpuid(vcpu, err);
-	if (ret >= 0)
+	if (ret == 0)
 		ret = cpu_state_set(&vcpu->kvm, id, &vm->cc.config, vm->plan, err);
-	if (ret >= 0)
+	if (ret == 0)
 		ret = set_signal_mask(&vcpu->kvm, err);
 	if (ret < 0) {
 		kvm_vcpu_close(&vcpu->kvm);

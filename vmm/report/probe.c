@@ -9,6 +9,7 @@
 #include "vmm/kvm/device_hint.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/machine/machine.h"
+#include "vmm/x86/cpuid.h"
 
 #include <errno.h>
 #include <fcntl.h>

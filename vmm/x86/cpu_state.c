@@ -3,9 +3,10 @@
  * A vCPU before its first instruction. The boot CPU starts where the loader says (cc/vcpu_state.h);
  * all others are left in their reset state, waiting for INIT and SIPI.
  */
+#include "vmm/x86/cpu_state.h"
+
 #include "cc/vcpu_state.h"
 #include "vmm/base/bytes.h"
-#include "vmm/machine/machine.h"
 
 #include <errno.h>
 
@@ -96,7 +97,7 @@ static int set_snp_state(const struct kvm_vcpu *vcpu, uint32_t id, const struct 
 
 	cc_vcpu_state(plan, id, config->snp.vcpu_sig, config->snp.cbit, &state);
 	ret = set_registers(vcpu, &state, err);
-	if (ret >= 0 && id != 0 && plan->entry.mode != ENTRY_RESET)
+	if (ret == 0 && id != 0 && plan->entry.mode != ENTRY_RESET)
 		ret = kvm_vcpu_set_mp_state(vcpu, &halted, err);
 	return ret;
 }
@@ -122,9 +123,9 @@ int cpu_state_set(const struct kvm_vcpu *vcpu, uint32_t id, const struct cc_conf
 		ret = set_snp_state(vcpu, id, config, plan, err);
 	else if (id == 0 && plan->entry.mode != ENTRY_RESET)
 		ret = set_plain_state(vcpu, plan, err);
-	if (ret >= 0)
+	if (ret == 0)
 		ret = set_msrs(vcpu, err);
-	if (ret >= 0)
+	if (ret == 0)
 		ret = set_lapic(vcpu, id, err);
-	return ret < 0 ? ret : 0;
+	return ret;
 }

@@ -5,8 +5,10 @@
  * with one thread. References: AMD64 APM volume 3 appendix E, Intel SDM volume 2A CPUID, Linux
  * Documentation/virt/kvm/x86/cpuid.rst.
  */
+#include "vmm/x86/cpuid.h"
+
 #include "vmm/base/bytes.h"
-#include "vmm/machine/machine.h"
+#include "vmm/x86/cpuid_cc.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,6 +4,7 @@
 #include "tests/unit/suite.h"
 
 #include "vmm/kvm/uapi_tdx.h"
+#include "vmm/machine/exit.h"
 #include "vmm/machine/exit_tdx.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/quote.h"

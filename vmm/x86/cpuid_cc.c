@@ -5,7 +5,7 @@
  * Reporting"); a TD has no memory that it shares with KVM, so most paravirtual features go (Linux,
  * Documentation/virt/kvm/x86/cpuid.rst).
  */
-#include "vmm/machine/machine.h"
+#include "vmm/x86/cpuid_cc.h"
 
 #include <errno.h>
 
