@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bounded writer for ACPI tables: little-endian fields, table headers, checksums.
+ * A bounded writer for tables: ACPI's, and HOBs.
  *
  * It counts like snprintf(3): what does not fit is not stored, but `len` goes on, so a run over a
  * buffer of size 0 measures the tables, and `len > size` at the end says that the buffer was too
@@ -9,7 +9,6 @@
 #ifndef BOOT_ACPI_OUT_H
 #define BOOT_ACPI_OUT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,41 +18,23 @@ struct acpi_out {
 	size_t len; /* bytes written or, beyond size, wanted */
 };
 
-void acpi_out_bytes(struct acpi_out *out, const void *bytes, size_t len);
-void acpi_out_zero(struct acpi_out *out, size_t len);
-void acpi_out_8(struct acpi_out *out, unsigned int value);
-void acpi_out_16(struct acpi_out *out, unsigned int value);
-void acpi_out_32(struct acpi_out *out, uint32_t value);
-void acpi_out_64(struct acpi_out *out, uint64_t value);
+void acpi_out_put(struct acpi_out *out, const void *bytes, size_t len);
 
 /* Zeros up to the next multiple of `align` (a power of two) from the start of the buffer. */
 void acpi_out_align(struct acpi_out *out, size_t align);
 
-/* Makes room for `len` bytes at offset `at` <= out->len by moving up what stands there; what the
- * room holds is unspecified. */
-void acpi_out_insert(struct acpi_out *out, size_t at, size_t len);
+/* The `len` bytes at an offset that was written before, or NULL if they are not all stored. */
+void *acpi_out_at(const struct acpi_out *out, size_t at, size_t len);
 
-/* Stores bytes at an offset that was written before. Offsets beyond the buffer are ignored. */
-void acpi_out_patch(struct acpi_out *out, size_t at, const void *bytes, size_t len);
-
-/* Sets the byte at offset `at` so that the `len` bytes from `start`, which include it, add up to
- * zero (ACPI 6.5, section 5.2: every checksum is of this kind). */
-void acpi_out_checksum(struct acpi_out *out, size_t start, size_t len, size_t at);
+/* The byte that makes these add up to zero (ACPI 6.5, section 5.2: every checksum is of this kind). */
+uint8_t acpi_checksum(const void *bytes, size_t len);
 
 /*
- * A system description table: acpi_table_begin() writes the header (ACPI 6.5, table 5.4) at the
- * next multiple of 16 and returns its offset, acpi_table_end() fills in length and checksum.
- * `signature` has four characters.
+ * A system description table: acpi_table_begin() writes its header at the next multiple of 16 and
+ * returns its offset, acpi_table_end() fills in length and checksum. `signature` has four
+ * characters.
  */
-size_t acpi_table_begin(struct acpi_out *out, const char *signature, unsigned int revision);
+size_t acpi_table_begin(struct acpi_out *out, const char *signature, uint8_t revision);
 void acpi_table_end(struct acpi_out *out, size_t start);
-
-/* Who made the tables; six and eight characters. */
-#define ACPI_OEM_ID	  "MINVMM"
-#define ACPI_OEM_TABLE_ID "MINIVMM "
-#define ACPI_CREATOR_ID	  "MVMM"
-
-#define ACPI_HEADER_LEN	   36
-#define ACPI_HEADER_LENGTH 4 /* offset of the table's length, u32 */
 
 #endif

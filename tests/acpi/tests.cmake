@@ -11,3 +11,6 @@ foreach(case "1 4 1" "1 0 0" "2 4 32" "255 4 1" "256 4 0" "300 0 32" "4096 4 32"
 		$<TARGET_FILE:acpi_dump> ${arguments})
 	set_tests_properties(acpi/iasl-${name} PROPERTIES TIMEOUT 400 SKIP_RETURN_CODE 77)
 endforeach()
+
+add_test(NAME acpi/dsdt COMMAND ${CMAKE_CURRENT_LIST_DIR}/dsdt.sh ${PROJECT_SOURCE_DIR})
+set_tests_properties(acpi/dsdt PROPERTIES SKIP_RETURN_CODE 77)

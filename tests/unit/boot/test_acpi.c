@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The ACPI tables as an operating system walks them: from the RSDP by address to every table. */
 #include "boot/acpi.h"
-#include "boot/acpi_out.h"
+#include "boot/acpi_tables.h"
 #include "mem/layout.h"
 #include "tests/unit/suite.h"
 #include "vmm/base/bytes.h"
@@ -49,11 +49,11 @@ static const uint8_t *table_at(const struct tables *t, uint64_t gpa, const char 
 {
 	const uint8_t *table;
 
-	ck_assert(range_inside(gpa, ACPI_HEADER_LEN, GPA, t->used));
+	ck_assert(range_inside(gpa, sizeof(struct acpi_header), GPA, t->used));
 	table = t->buf + (gpa - GPA);
 	ck_assert(memcmp(table, signature, 4) == 0);
 	ck_assert(range_inside(gpa, get_le32(table + 4), GPA, t->used));
-	ck_assert_uint_ge(get_le32(table + 4), ACPI_HEADER_LEN);
+	ck_assert_uint_ge(get_le32(table + 4), sizeof(struct acpi_header));
 	if (strcmp(signature, "FACS") != 0)
 		ck_assert_uint_eq(sum(table, get_le32(table + 4)), 0);
 	return table;
@@ -85,7 +85,7 @@ static struct tables build(const struct acpi_config *config)
 	ck_assert_uint_eq(t.buf[15], 2);
 	ck_assert_uint_eq(get_le32(t.buf + 20), 36);
 	t.xsdt = table_at(&t, get_le64(t.buf + 24), "XSDT");
-	ck_assert_uint_eq(get_le32(t.xsdt + 4), ACPI_HEADER_LEN + 2 * 8);
+	ck_assert_uint_eq(get_le32(t.xsdt + 4), sizeof(struct acpi_header) + 2 * 8);
 	t.fadt = table_at(&t, get_le64(t.xsdt + 36), "FACP");
 	t.madt = table_at(&t, get_le64(t.xsdt + 44), "APIC");
 	ck_assert_uint_eq(get_le32(t.fadt + 4), 276);
@@ -250,8 +250,8 @@ START_TEST(dsdt_is_byte_for_byte_what_iasl_compiles)
 	struct tables t = build(&config);
 
 	ck_assert_uint_eq(t.dsdt[8], 2);
-	ck_assert_uint_eq(get_le32(t.dsdt + 4), ACPI_HEADER_LEN + sizeof(aml) - 1);
-	ck_assert_mem_eq(t.dsdt + ACPI_HEADER_LEN, aml, sizeof(aml) - 1);
+	ck_assert_uint_eq(get_le32(t.dsdt + 4), sizeof(struct acpi_header) + sizeof(aml) - 1);
+	ck_assert_mem_eq(t.dsdt + sizeof(struct acpi_header), aml, sizeof(aml) - 1);
 	free(t.buf);
 }
 END_TEST

@@ -7,7 +7,7 @@
 #include "boot/acpi_loader.h"
 #include "tests/unit/suite.h"
 
-#include "boot/acpi_out.h"
+#include "boot/acpi_tables.h"
 #include "mem/layout.h"
 #include "vmm/base/bytes.h"
 
@@ -119,7 +119,7 @@ static const uint8_t *table_at(uint64_t gpa, const char *signature)
 {
 	const uint8_t *table = loader.tables + (gpa - TABLES_GPA);
 
-	ck_assert(range_inside(gpa, ACPI_HEADER_LEN, TABLES_GPA, loader.tables_len));
+	ck_assert(range_inside(gpa, sizeof(struct acpi_header), TABLES_GPA, loader.tables_len));
 	ck_assert(memcmp(table, signature, 4) == 0);
 	ck_assert(range_inside(gpa, get_le32(table + 4), TABLES_GPA, loader.tables_len));
 	if (strcmp(signature, "FACS") != 0)
@@ -161,7 +161,7 @@ START_TEST(the_script_makes_sound_tables)
 	ck_assert_uint_eq(sum(loader.rsdp, 20), 0);
 	ck_assert_uint_eq(sum(loader.rsdp, 36), 0);
 	xsdt = table_at(get_le64(loader.rsdp + 24), "XSDT");
-	ck_assert_uint_eq(get_le32(xsdt + 4), ACPI_HEADER_LEN + 2 * 8);
+	ck_assert_uint_eq(get_le32(xsdt + 4), sizeof(struct acpi_header) + 2 * 8);
 	fadt = table_at(get_le64(xsdt + 36), "FACP");
 	table_at(get_le64(xsdt + 44), "APIC");
 	table_at(get_le32(fadt + 36), "FACS");
