@@ -57,7 +57,8 @@ static void open_level(struct json *j, const char *key, const char *open, char c
 	begin_value(j, key);
 	text_add_bytes(j->out, open, 1);
 	if (j->depth == JSON_MAX_DEPTH) {
-		j->out->failed = true;
+		if (j->out)
+			j->out->failed = true;
 		return;
 	}
 	j->close[j->depth++] = close;

@@ -9,7 +9,7 @@
  *	json_u64(&j, "max_vcpus", 1024);
  *	json_end(&j);
  *
- * Numbers above 2^53 lose digits in many readers: addresses are written with json_hex().
+ * With `out` NULL nothing is written. Numbers above 2^53 lose digits in many readers: addresses are written with json_hex().
  */
 #ifndef VMM_BASE_JSON_H
 #define VMM_BASE_JSON_H

@@ -12,11 +12,12 @@
 /* Makes room for `len` more bytes and the NUL. */
 static bool reserve(struct text *t, size_t len)
 {
-	size_t need, size = t->size ? t->size : 256;
+	size_t need, size;
 	char *data;
 
-	if (t->failed)
+	if (!t || t->failed)
 		return false;
+	size = t->size ? t->size : 256;
 	if (__builtin_add_overflow(t->len, len, &need) ||
 	    __builtin_add_overflow(need, (size_t)1, &need))
 		goto fail;
@@ -52,6 +53,8 @@ void text_add(struct text *t, const char *fmt, ...)
 	va_list ap;
 	int len;
 
+	if (!t)
+		return;
 	va_start(ap, fmt);
 	len = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);

@@ -24,6 +24,7 @@ struct text {
 	bool failed; /* memory was short: the text is incomplete and takes no more */
 };
 
+/* Into NULL nothing is written. */
 void text_add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void text_add_bytes(struct text *t, const void *bytes, size_t len);
 void text_add_hex(struct text *t, const void *bytes, size_t len);

@@ -7,7 +7,6 @@
  */
 #include "cc/measure.h"
 #include "vmm/base/bytes.h"
-#include "vmm/base/json.h"
 #include "vmm/report/report.h"
 
 #include <nettle/sha2.h>

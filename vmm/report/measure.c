@@ -2,7 +2,6 @@
 /* minivmm_measure(): the loader runs as for a VM, and its boot items are measured. */
 #include "cc/measure.h"
 #include "cc/measure_snp.h"
-#include "vmm/base/json.h"
 #include "vmm/machine/config_api.h"
 #include "vmm/report/report.h"
 
@@ -35,25 +34,26 @@ static void json_item(struct json *json, const struct cc_config *config,
 }
 
 /* Page ranges stand in the order in which they enter the measurement. */
-static void measured_json(const struct planned *planned, const struct cc_measurement *m,
-			  struct text *out)
+static void add_measured(struct report *r, const struct planned *planned,
+			 const struct cc_measurement *m)
 {
 	const struct cc_config *config = &planned->cc.config;
-	struct json json = {.out = out};
+	struct json *json = &r->json;
 
-	json_object(&json, NULL);
-	json_string(&json, "cc", cc_tech_name(config->tech));
-	json_bytes(&json, "measurement", m->digest, sizeof(m->digest));
-	json_u64(&json, "pages", m->pages);
-	json_u64(&json, "bytes_hashed", m->bytes);
-	json_array(&json, "ranges");
+	text_add_hex(r->text, m->digest, sizeof(m->digest));
+	json_object(json, NULL);
+	json_string(json, "cc", cc_tech_name(config->tech));
+	json_bytes(json, "measurement", m->digest, sizeof(m->digest));
+	json_u64(json, "pages", m->pages);
+	json_u64(json, "bytes_hashed", m->bytes);
+	json_array(json, "ranges");
 	for (size_t i = 0; i < planned->plan->nitems; i++)
-		json_item(&json, config, &planned->plan->item[i]);
-	json_end(&json);
+		json_item(json, config, &planned->plan->item[i]);
+	json_end(json);
 	if (config->tech == CC_SNP)
-		json_vmsas(&json, planned);
-	planned_depends_json(planned, &json);
-	json_end(&json);
+		json_vmsas(json, planned);
+	planned_depends_json(planned, json);
+	json_end(json);
 }
 
 int minivmm_measure(const struct minivmm_config *config, bool json, char **text,
@@ -61,7 +61,7 @@ int minivmm_measure(const struct minivmm_config *config, bool json, char **text,
 {
 	struct cc_measurement measurement;
 	struct planned planned;
-	struct text out = {0};
+	struct report r;
 	int ret;
 
 	*text = NULL;
@@ -69,10 +69,9 @@ int minivmm_measure(const struct minivmm_config *config, bool json, char **text,
 	if (ret < 0)
 		return ret;
 	ret = cc_measure(&planned.cc.config, planned.plan, &planned.mem, &measurement, err);
-	if (ret == 0 && json)
-		measured_json(&planned, &measurement, &out);
-	else if (ret == 0)
-		text_add_hex(&out, measurement.digest, sizeof(measurement.digest));
+	report_begin(&r, json);
+	if (ret == 0)
+		add_measured(&r, &planned, &measurement);
 	planned_free(&planned);
-	return ret < 0 ? ret : text_take(&out, text, err);
+	return ret < 0 ? ret : text_take(&r.out, text, err);
 }

@@ -70,17 +70,15 @@ void planned_free(struct planned *planned)
 int minivmm_plan(const struct minivmm_config *config, bool json, char **text, struct vmm_error *err)
 {
 	struct planned planned;
-	struct text out = {0};
+	struct report r;
 	int ret;
 
 	*text = NULL;
 	ret = planned_build(&planned, sys_host(), &config->config, false, err);
 	if (ret < 0)
 		return ret;
-	if (json)
-		planned_json(&planned, &out);
-	else
-		planned_text(&planned, &out);
+	report_begin(&r, json);
+	planned_report(&planned, &r);
 	planned_free(&planned);
-	return text_take(&out, text, err);
+	return text_take(&r.out, text, err);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Writes a load plan: for people, and as JSON with stable keys. */
+/* Describes a load plan. */
 #include "vmm/base/bytes.h"
-#include "vmm/base/json.h"
 #include "vmm/report/report.h"
 
 #include <inttypes.h>
@@ -83,171 +82,128 @@ static bool item_measured(const struct planned *planned, const struct load_item 
 	return false;
 }
 
-/* --- for people ------------------------------------------------------------------------------- */
-
-static void text_range(struct text *t, uint64_t gpa, uint64_t len)
+static void add_range(struct report *r, uint64_t gpa, uint64_t len)
 {
-	text_add(t, "  0x%012" PRIx64 "-0x%012" PRIx64, gpa, gpa + len - 1);
+	json_hex(&r->json, "gpa", gpa);
+	json_hex(&r->json, "len", len);
+	text_add(r->text, "  0x%012" PRIx64 "-0x%012" PRIx64, gpa, gpa + len - 1);
 }
 
-static void text_size(struct text *t, uint64_t len)
+static void add_named_range(struct report *r, const char *key, const char *name, uint64_t gpa,
+			    uint64_t len)
 {
-	if (len < MIB(10))
-		text_add(t, " %8" PRIu64 " KiB", len >> 10);
-	else
-		text_add(t, " %8" PRIu64 " MiB", len >> 20);
+	bool small = len < MIB(10);
+
+	json_object(&r->json, NULL);
+	json_string(&r->json, key, name);
+	add_range(r, gpa, len);
+	json_end(&r->json);
+	text_add(r->text, " %8" PRIu64 " %s  %s\n", small ? len >> 10 : len >> 20,
+		 small ? "KiB" : "MiB", name);
 }
 
-static void text_memory(struct text *t, const struct planned *planned)
-{
-	const struct load_plan *plan = planned->plan;
-	const struct guest_mem *mem = &planned->mem;
-
-	text_add(t, "Memory map that the guest is given:\n");
-	for (size_t i = 0; i < plan->nmap; i++) {
-		text_range(t, plan->map[i].gpa, plan->map[i].len);
-		text_size(t, plan->map[i].len);
-		text_add(t, "  %s\n", gpa_type_name(plan->map[i].type));
-	}
-	text_add(t, "Regions of memory:\n");
-	for (size_t i = 0; i < mem->nregions; i++) {
-		text_range(t, mem->region[i].gpa, mem->region[i].len);
-		text_size(t, mem->region[i].len);
-		text_add(t, "  %s\n", mem->region[i].name);
-	}
-}
-
-static void text_entry(struct text *t, const struct load_entry *entry)
-{
-	switch (entry->mode) {
-	case ENTRY_LONG_MODE:
-		text_add(t,
-			 "Entry: 64-bit mode at %#" PRIx64 ", boot parameters at %#" PRIx64
-			 ", page table at %#" PRIx64 "\n",
-			 entry->rip, entry->arg, entry->cr3);
-		break;
-	case ENTRY_PVH:
-		text_add(t, "Entry: PVH, 32-bit mode at %#" PRIx64 ", start info at %#" PRIx64 "\n",
-			 entry->rip, entry->arg);
-		break;
-	case ENTRY_RESET:
-		text_add(t, "Entry: reset vector of the firmware\n");
-		break;
-	case ENTRY_CONTEXT:
-		text_add(t, "Entry: at %#" PRIx64 ", with the registers that the file has\n",
-			 entry->rip);
-		break;
-	case ENTRY_NONE:
-		text_add(t, "Entry: none\n");
-		break;
-	}
-}
-
-void planned_text(const struct planned *planned, struct text *t)
-{
-	const char *const *step = steps[planned->config->machine.cc];
-	const struct load_plan *plan = planned->plan;
-
-	text_memory(t, planned);
-	text_add(t, "Boot items in the order of the launch:\n");
-	for (size_t i = 0; i < plan->nitems; i++) {
-		const struct load_item *item = &plan->item[i];
-
-		text_range(t, item->gpa, item->len);
-		text_add(t, " %10" PRIu64 " bytes  %-10s  %s%s\n", item->used,
-			 load_kind_name(item->kind), item->name,
-			 item_measured(planned, item) ? ", measured" : "");
-	}
-	text_entry(t, &plan->entry);
-	text_add(t, "Launch (machine.cc = \"%s\", vCPUs: %u):\n",
-		 cc_name(planned->config->machine.cc), planned->config->machine.vcpus);
-	for (size_t i = 0; i < MAX_STEPS && step[i]; i++)
-		text_add(t, "  %zu. %s\n", i + 1, step[i]);
-}
-
-/* --- JSON ------------------------------------------------------------------------------------- */
-
-static void json_range(struct json *j, uint64_t gpa, uint64_t len)
-{
-	json_hex(j, "gpa", gpa);
-	json_hex(j, "len", len);
-}
-
-static void json_memory(struct json *j, const struct planned *planned)
+static void add_memory(struct report *r, const struct planned *planned)
 {
 	const struct load_plan *plan = planned->plan;
 	const struct guest_mem *mem = &planned->mem;
 
-	json_array(j, "memory_map");
-	for (size_t i = 0; i < plan->nmap; i++) {
-		json_object(j, NULL);
-		json_range(j, plan->map[i].gpa, plan->map[i].len);
-		json_string(j, "type", gpa_type_name(plan->map[i].type));
-		json_end(j);
-	}
-	json_end(j);
-	json_array(j, "regions");
-	for (size_t i = 0; i < mem->nregions; i++) {
-		json_object(j, NULL);
-		json_string(j, "name", mem->region[i].name);
-		json_range(j, mem->region[i].gpa, mem->region[i].len);
-		json_end(j);
-	}
-	json_end(j);
+	json_array(&r->json, "memory_map");
+	text_add(r->text, "Memory map that the guest is given:\n");
+	for (size_t i = 0; i < plan->nmap; i++)
+		add_named_range(r, "type", gpa_type_name(plan->map[i].type), plan->map[i].gpa,
+				plan->map[i].len);
+	json_end(&r->json);
+	json_array(&r->json, "regions");
+	text_add(r->text, "Regions of memory:\n");
+	for (size_t i = 0; i < mem->nregions; i++)
+		add_named_range(r, "name", mem->region[i].name, mem->region[i].gpa,
+				mem->region[i].len);
+	json_end(&r->json);
 }
 
-static void json_items(struct json *j, const struct planned *planned)
+static void add_items(struct report *r, const struct planned *planned)
 {
 	const struct load_plan *plan = planned->plan;
 
-	json_array(j, "boot_items");
+	json_array(&r->json, "boot_items");
+	text_add(r->text, "Boot items in the order of the launch:\n");
 	for (size_t i = 0; i < plan->nitems; i++) {
 		const struct load_item *item = &plan->item[i];
+		bool measured = item_measured(planned, item);
 
-		json_object(j, NULL);
-		json_string(j, "name", item->name);
-		json_range(j, item->gpa, item->len);
-		json_u64(j, "bytes_used", item->used);
-		json_string(j, "kind", load_kind_name(item->kind));
-		json_bool(j, "measured", item_measured(planned, item));
-		json_end(j);
+		json_object(&r->json, NULL);
+		json_string(&r->json, "name", item->name);
+		add_range(r, item->gpa, item->len);
+		json_u64(&r->json, "bytes_used", item->used);
+		json_string(&r->json, "kind", load_kind_name(item->kind));
+		json_bool(&r->json, "measured", measured);
+		json_end(&r->json);
+		text_add(r->text, " %10" PRIu64 " bytes  %-10s  %s%s\n", item->used,
+			 load_kind_name(item->kind), item->name, measured ? ", measured" : "");
 	}
-	json_end(j);
+	json_end(&r->json);
 }
 
-static void json_entry(struct json *j, const struct load_entry *entry)
+static void add_entry(struct report *r, const struct load_entry *entry)
 {
 	static const char *const modes[] = {
 		[ENTRY_NONE] = "none",	 [ENTRY_LONG_MODE] = "long_mode", [ENTRY_PVH] = "pvh",
 		[ENTRY_RESET] = "reset", [ENTRY_CONTEXT] = "context",
 	};
 
-	json_object(j, "entry");
-	json_string(j, "mode", modes[entry->mode]);
-	json_hex(j, "rip", entry->rip);
-	json_hex(j, "arg", entry->arg);
-	json_hex(j, "cr3", entry->cr3);
-	json_end(j);
+	json_object(&r->json, "entry");
+	json_string(&r->json, "mode", modes[entry->mode]);
+	json_hex(&r->json, "rip", entry->rip);
+	json_hex(&r->json, "arg", entry->arg);
+	json_hex(&r->json, "cr3", entry->cr3);
+	json_end(&r->json);
+	switch (entry->mode) {
+	case ENTRY_LONG_MODE:
+		text_add(r->text,
+			 "Entry: 64-bit mode at %#" PRIx64 ", boot parameters at %#" PRIx64
+			 ", page table at %#" PRIx64 "\n",
+			 entry->rip, entry->arg, entry->cr3);
+		break;
+	case ENTRY_PVH:
+		text_add(r->text,
+			 "Entry: PVH, 32-bit mode at %#" PRIx64 ", start info at %#" PRIx64 "\n",
+			 entry->rip, entry->arg);
+		break;
+	case ENTRY_RESET:
+		text_add(r->text, "Entry: reset vector of the firmware\n");
+		break;
+	case ENTRY_CONTEXT:
+		text_add(r->text, "Entry: at %#" PRIx64 ", with the registers that the file has\n",
+			 entry->rip);
+		break;
+	case ENTRY_NONE:
+		text_add(r->text, "Entry: none\n");
+		break;
+	}
 }
 
-void planned_json(const struct planned *planned, struct text *out)
+void planned_report(const struct planned *planned, struct report *r)
 {
-	const char *const *step = steps[planned->config->machine.cc];
-	struct json j = {.out = out};
+	const struct config_machine *machine = &planned->config->machine;
+	const char *const *step = steps[machine->cc];
 
-	json_object(&j, NULL);
-	json_u64(&j, "vcpus", planned->config->machine.vcpus);
-	json_u64(&j, "memory", planned->config->machine.memory);
-	json_memory(&j, planned);
-	json_items(&j, planned);
-	json_entry(&j, &planned->plan->entry);
-	json_object(&j, "launch");
-	json_string(&j, "cc", cc_name(planned->config->machine.cc));
-	json_array(&j, "steps");
-	for (size_t i = 0; i < MAX_STEPS && step[i]; i++)
-		json_string(&j, NULL, step[i]);
-	json_end(&j);
-	planned_depends_json(planned, &j);
-	json_end(&j);
-	json_end(&j);
+	json_object(&r->json, NULL);
+	json_u64(&r->json, "vcpus", machine->vcpus);
+	json_u64(&r->json, "memory", machine->memory);
+	add_memory(r, planned);
+	add_items(r, planned);
+	add_entry(r, &planned->plan->entry);
+	json_object(&r->json, "launch");
+	json_string(&r->json, "cc", cc_name(machine->cc));
+	json_array(&r->json, "steps");
+	text_add(r->text, "Launch (machine.cc = \"%s\", vCPUs: %u):\n", cc_name(machine->cc),
+		 machine->vcpus);
+	for (size_t i = 0; i < MAX_STEPS && step[i]; i++) {
+		json_string(&r->json, NULL, step[i]);
+		text_add(r->text, "  %zu. %s\n", i + 1, step[i]);
+	}
+	json_end(&r->json);
+	planned_depends_json(planned, &r->json);
+	json_end(&r->json);
+	json_end(&r->json);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a host offers for VMs: the facts behind `minivmm probe`. Facts are gathered here
- * (report_probe.c) and written for people or as JSON in report_probe_print.c.
+ * (probe.c) and described in probe_print.c.
  */
 #ifndef VMM_REPORT_PROBE_H
 #define VMM_REPORT_PROBE_H

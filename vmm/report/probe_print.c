@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Writes what report_probe.c found: for people, and as JSON with stable keys. */
-#include "vmm/base/json.h"
+/* Describes what probe.c found. */
 #include "vmm/minivmm.h"
 #include "vmm/report/probe.h"
+#include "vmm/report/render.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,168 +21,150 @@ static const char *type_remedy(const struct probe_type *t)
 	return t->usable ? NULL : t->problem;
 }
 
-/* Calls `item` for everything that is missing. */
-static void each_missing(const struct probe *p,
-			 void (*item)(void *ctx, const char *name, const char *remedy), void *ctx)
-{
-	if (!p->kvm_usable) {
-		item(ctx, "kvm", p->kvm_remedy);
-	} else {
-		for (size_t i = 0; i < PROBE_CAPS; i++)
-			if (!p->cap[i].present)
-				item(ctx, p->cap[i].key, p->cap[i].remedy);
-		for (size_t i = 0; i < PROBE_TYPES; i++)
-			if (type_remedy(&p->type[i]))
-				item(ctx, p->type[i].name, type_remedy(&p->type[i]));
-	}
-	if (!p->hugepages_known)
-		item(ctx, "huge_pages", hugepages_unknown);
-	else if (p->hugepages_free == 0)
-		item(ctx, "huge_pages", hugepages_remedy);
-}
-
-/* --- for people ------------------------------------------------------------------------------- */
-
 static const char *yes_no(bool value)
 {
 	return value ? "yes" : "no";
 }
 
-static void text_type(struct text *t, const struct probe_type *type)
+static void add_kvm(struct report *r, const struct probe *p)
 {
-	if (!type->usable) {
-		text_add(t, "  %s: no%s%s\n", type->name, *type->problem ? ", " : "",
-			 type->problem);
+	json_object(&r->json, "kvm");
+	json_bool(&r->json, "usable", p->kvm_usable);
+	json_string(&r->json, "problem", p->kvm_usable ? NULL : p->kvm_error.text);
+	if (!p->kvm_usable) {
+		json_end(&r->json);
+		text_add(r->text, "KVM: not usable, %s\n", p->kvm_error.text);
 		return;
 	}
-	text_add(t, "  %s: yes, at most %u vCPUs", type->name, type->max_vcpus);
-	if (type->mode != MEM_MODE_AUTO)
-		text_add(t, ", memory-mode %s (%s)", mem_mode_name(type->mode), type->backing);
-	else
-		text_add(t, ", but no memory mode for it");
-	text_add(t, "\n");
-	for (enum mem_mode mode = MEM_MODE_IN_PLACE; mode < MEM_MODES; mode++)
-		if (type->offer.why_not[mode])
-			text_add(t, "    not %s: %s\n", mem_mode_name(mode),
-				 type->offer.why_not[mode]);
-}
-
-struct missing_list {
-	struct text *text;
-	bool filled;
-};
-
-static void text_missing(void *ctx, const char *name, const char *remedy)
-{
-	struct missing_list *list = ctx;
-
-	text_add(list->text, "%s  %s: %s\n", list->filled ? "" : "Missing:\n", name, remedy);
-	list->filled = true;
-}
-
-static void text_report(struct text *t, const struct probe *p)
-{
-	struct missing_list missing = {.text = t};
-
-	text_add(t, "CPU: %s, virtualization extension: %s\n", p->cpu_vendor,
-		 yes_no(p->cpu_virtualization));
-	if (p->hugepages_known)
-		text_add(t, "Huge pages of 2 MiB: %" PRIu64 " free of %" PRIu64 "\n",
-			 p->hugepages_free, p->hugepages_total);
-	if (p->kvm_usable) {
-		text_add(t, "KVM: usable, API version %d\n", p->api_version);
-		text_add(t, "  vCPUs in a VM: at most %u\n", p->max_vcpus);
-		if (p->address_bits)
-			text_add(t, "  guest physical address bits: %u\n", p->address_bits);
-		for (size_t i = 0; i < PROBE_CAPS; i++)
-			text_add(t, "  %s: %s\n", p->cap[i].name, yes_no(p->cap[i].present));
-		text_add(t, "VM types:\n");
-		for (size_t i = 0; i < PROBE_TYPES; i++)
-			text_type(t, &p->type[i]);
-	} else {
-		text_add(t, "KVM: not usable, %s\n", p->kvm_error.text);
+	json_u64(&r->json, "api_version", (uint64_t)p->api_version);
+	json_u64(&r->json, "max_vcpus", p->max_vcpus);
+	json_u64(&r->json, "guest_physical_address_bits", p->address_bits);
+	text_add(r->text, "KVM: usable, API version %d\n  vCPUs in a VM: at most %u\n",
+		 p->api_version, p->max_vcpus);
+	if (p->address_bits)
+		text_add(r->text, "  guest physical address bits: %u\n", p->address_bits);
+	for (size_t i = 0; i < PROBE_CAPS; i++) {
+		json_bool(&r->json, p->cap[i].key, p->cap[i].present);
+		text_add(r->text, "  %s: %s\n", p->cap[i].name, yes_no(p->cap[i].present));
 	}
-	each_missing(p, text_missing, &missing);
-	if (!missing.filled)
-		text_add(t, "Missing: nothing\n");
+	json_end(&r->json);
 }
 
-/* --- JSON ------------------------------------------------------------------------------------- */
-
-static void json_type(struct json *j, const struct probe_type *t)
+static void add_modes(struct json *json, struct text *text, const struct mem_offer *offer)
 {
-	json_object(j, NULL);
-	json_string(j, "name", t->name);
-	json_u64(j, "kvm_type", t->type);
-	json_bool(j, "offered", t->offered);
-	json_bool(j, "usable", t->usable);
-	json_string(j, "remedy", type_remedy(t));
+	static const char *const keys[MEM_MODES] = {
+		[MEM_MODE_IN_PLACE] = "in_place",
+		[MEM_MODE_SPLIT] = "split",
+		[MEM_MODE_SHARED] = "shared",
+	};
+
+	json_object(json, "memory_mode_why_not");
+	for (enum mem_mode i = MEM_MODE_IN_PLACE; i < MEM_MODES; i++) {
+		json_string(json, keys[i], offer->why_not[i]);
+		if (offer->why_not[i])
+			text_add(text, "    not %s: %s\n", mem_mode_name(i), offer->why_not[i]);
+	}
+	json_end(json);
+}
+
+static void add_type(struct json *json, struct text *text, const struct probe_type *t)
+{
+	const char *mode = t->mode == MEM_MODE_AUTO ? NULL : mem_mode_name(t->mode);
+
+	json_object(json, NULL);
+	json_string(json, "name", t->name);
+	json_u64(json, "kvm_type", t->type);
+	json_bool(json, "offered", t->offered);
+	json_bool(json, "usable", t->usable);
+	json_string(json, "remedy", type_remedy(t));
+	text_add(text, "  %s: %s", t->name, yes_no(t->usable));
 	if (t->usable) {
-		json_u64(j, "max_vcpus", t->max_vcpus);
-		json_string(j, "memory_mode",
-			    t->mode == MEM_MODE_AUTO ? NULL : mem_mode_name(t->mode));
-		json_string(j, "memory_backing", t->backing);
-		json_object(j, "memory_mode_why_not");
-		json_string(j, "in_place", t->offer.why_not[MEM_MODE_IN_PLACE]);
-		json_string(j, "split", t->offer.why_not[MEM_MODE_SPLIT]);
-		json_string(j, "shared", t->offer.why_not[MEM_MODE_SHARED]);
-		json_end(j);
+		json_u64(json, "max_vcpus", t->max_vcpus);
+		json_string(json, "memory_mode", mode);
+		json_string(json, "memory_backing", t->backing);
+		text_add(text, ", at most %u vCPUs, ", t->max_vcpus);
+		if (mode)
+			text_add(text, "memory-mode %s (%s)\n", mode, t->backing);
+		else
+			text_add(text, "but no memory mode for it\n");
+		add_modes(json, text, &t->offer);
+	} else {
+		text_add(text, "%s%s\n", *t->problem ? ", " : "", t->problem);
 	}
-	json_end(j);
+	json_end(json);
 }
 
-static void json_missing(void *ctx, const char *name, const char *remedy)
+static void add_types(struct report *r, const struct probe *p)
 {
-	json_object(ctx, NULL);
-	json_string(ctx, "item", name);
-	json_string(ctx, "remedy", remedy);
-	json_end(ctx);
-}
+	/* people need not be told that without KVM there is none of them */
+	struct text *text = p->kvm_usable ? r->text : NULL;
 
-static void json_kvm(struct json *j, const struct probe *p)
-{
-	json_object(j, "kvm");
-	json_bool(j, "usable", p->kvm_usable);
-	json_string(j, "problem", p->kvm_usable ? NULL : p->kvm_error.text);
-	if (p->kvm_usable) {
-		json_u64(j, "api_version", (uint64_t)p->api_version);
-		json_u64(j, "max_vcpus", p->max_vcpus);
-		json_u64(j, "guest_physical_address_bits", p->address_bits);
-		for (size_t i = 0; i < PROBE_CAPS; i++)
-			json_bool(j, p->cap[i].key, p->cap[i].present);
-	}
-	json_end(j);
-}
-
-static void json_report(struct text *out, const struct probe *p)
-{
-	struct json j = {.out = out};
-
-	json_object(&j, NULL);
-	json_object(&j, "cpu");
-	json_string(&j, "vendor", p->cpu_vendor);
-	json_bool(&j, "virtualization", p->cpu_virtualization);
-	json_end(&j);
-	json_kvm(&j, p);
-	json_array(&j, "vm_types");
+	json_array(&r->json, "vm_types");
+	text_add(text, "VM types:\n");
 	for (size_t i = 0; i < PROBE_TYPES; i++)
-		json_type(&j, &p->type[i]);
-	json_end(&j);
-	json_object(&j, "huge_pages");
-	json_u64(&j, "page_size", 2 << 20);
-	json_bool(&j, "available", p->hugepages_known);
-	json_u64(&j, "total", p->hugepages_total);
-	json_u64(&j, "free", p->hugepages_free);
-	json_end(&j);
-	json_array(&j, "missing");
-	each_missing(p, json_missing, &j);
-	json_end(&j);
-	json_end(&j);
+		add_type(&r->json, text, &p->type[i]);
+	json_end(&r->json);
+}
+
+static void add_hugepages(struct report *r, const struct probe *p)
+{
+	json_object(&r->json, "huge_pages");
+	json_u64(&r->json, "page_size", 2 << 20);
+	json_bool(&r->json, "available", p->hugepages_known);
+	json_u64(&r->json, "total", p->hugepages_total);
+	json_u64(&r->json, "free", p->hugepages_free);
+	json_end(&r->json);
+	if (p->hugepages_known)
+		text_add(r->text, "Huge pages of 2 MiB: %" PRIu64 " free of %" PRIu64 "\n",
+			 p->hugepages_free, p->hugepages_total);
+}
+
+static void add_missing_item(struct report *r, bool missing, const char *name, const char *remedy)
+{
+	if (!missing)
+		return;
+	text_add(r->text, "%s  %s: %s\n", r->json.filled ? "" : "Missing:\n", name, remedy);
+	json_object(&r->json, NULL);
+	json_string(&r->json, "item", name);
+	json_string(&r->json, "remedy", remedy);
+	json_end(&r->json);
+}
+
+static void add_missing(struct report *r, const struct probe *p)
+{
+	json_array(&r->json, "missing");
+	add_missing_item(r, !p->kvm_usable, "kvm", p->kvm_remedy);
+	for (size_t i = 0; i < PROBE_CAPS && p->kvm_usable; i++)
+		add_missing_item(r, !p->cap[i].present, p->cap[i].key, p->cap[i].remedy);
+	for (size_t i = 0; i < PROBE_TYPES && p->kvm_usable; i++)
+		add_missing_item(r, type_remedy(&p->type[i]), p->type[i].name,
+				 type_remedy(&p->type[i]));
+	add_missing_item(r, p->hugepages_free == 0, "huge_pages",
+			 p->hugepages_known ? hugepages_remedy : hugepages_unknown);
+	if (!r->json.filled)
+		text_add(r->text, "Missing: nothing\n");
+	json_end(&r->json);
+}
+
+static void add_host(struct report *r, const struct probe *p)
+{
+	json_object(&r->json, NULL);
+	json_object(&r->json, "cpu");
+	json_string(&r->json, "vendor", p->cpu_vendor);
+	json_bool(&r->json, "virtualization", p->cpu_virtualization);
+	json_end(&r->json);
+	text_add(r->text, "CPU: %s, virtualization extension: %s\n", p->cpu_vendor,
+		 yes_no(p->cpu_virtualization));
+	add_kvm(r, p);
+	add_types(r, p);
+	add_hugepages(r, p);
+	add_missing(r, p);
+	json_end(&r->json);
 }
 
 int probe_report(const struct sys *sys, bool json, char **text, struct vmm_error *err)
 {
-	struct text t = {0};
+	struct report r;
 	struct probe *p;
 
 	*text = NULL;
@@ -190,12 +172,10 @@ int probe_report(const struct sys *sys, bool json, char **text, struct vmm_error
 	if (!p)
 		return vmm_error_errno(err, -ENOMEM, "unable to allocate the report");
 	probe_host(p, sys);
-	if (json)
-		json_report(&t, p);
-	else
-		text_report(&t, p);
+	report_begin(&r, json);
+	add_host(&r, p);
 	free(p);
-	return text_take(&t, text, err);
+	return text_take(&r.out, text, err);
 }
 
 int minivmm_probe(bool json, char **text, struct vmm_error *err)

@@ -8,9 +8,9 @@
 
 #include "mem/mem.h"
 #include "mem/plan.h"
-#include "vmm/base/text.h"
 #include "vmm/config/config.h"
 #include "vmm/machine/cc_setup.h"
+#include "vmm/report/render.h"
 
 struct planned {
 	const struct vmm_config *config;
@@ -28,12 +28,10 @@ int planned_build(struct planned *planned, const struct sys *sys, const struct v
 		  bool contents, struct vmm_error *err);
 void planned_free(struct planned *planned);
 
-void planned_text(const struct planned *planned, struct text *out);
-void planned_json(const struct planned *planned, struct text *out);
+void planned_report(const struct planned *planned, struct report *r);
 
 /* Adds the keys of the configuration that the measurement depends on to an open object, and for TDX
  * the hash of what the firmware extends into RTMR[0] first. Nothing for VMs without measurement. */
-struct json;
 void planned_depends_json(const struct planned *planned, struct json *json);
 
 /* "none", "snp", … as in machine.cc */
