@@ -7,28 +7,11 @@
 #ifndef BOOT_ACPI_H
 #define BOOT_ACPI_H
 
-#include "vmm/base/error.h"
+#include "mem/layout.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* I/O ports and interrupts of the platform; vmm/dev implements them (machine-wide constants). */
-#define PLATFORM_SCI_IRQ       9
-#define PLATFORM_PM1A_EVT_PORT 0x600 /* 4 bytes: status, enable */
-#define PLATFORM_PM1A_CNT_PORT 0x604 /* 2 bytes */
-#define PLATFORM_PM_TIMER_PORT 0x608 /* 4 bytes */
-#define PLATFORM_RESET_PORT    0xcf9 /* 1 byte, as on PCs: reset by writing PLATFORM_RESET_VALUE */
-#define PLATFORM_RESET_VALUE   0x06
-#define PLATFORM_S5_TYPE       5     /* SLP_TYP for power-off in \_S5 */
-#define PLATFORM_PVPANIC_PORT  0x505 /* 1 byte, \_HID QEMU0001 */
-#define PLATFORM_SERIAL_PORT   0x3f8
-#define PLATFORM_SERIAL_IRQ    4
-
-/*
- * Every ISA interrupt has the GSI of its own number, IRQ 0 (the PIT) included: that is KVM's
- * routing when nobody sets another. The SCI is level triggered and active high.
- */
 
 #define ACPI_MAX_VIRTIO 32
 #define ACPI_MAX_VCPUS	4096U /* the most that a KVM for x86 can be configured for */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest physical address map. RAM starts at 0; what does not fit below the hole for devices
- * goes on at 4 GiB. The split is that of QEMU's q35 machine, so that everything derived from the
- * RAM ranges (the TD HOB, hence RTMR[0]) has the value that public calculators expect.
+ * Where everything is in a guest: physical addresses, I/O ports, interrupts. RAM starts at 0; what
+ * does not fit below the hole for devices goes on at 4 GiB. The split is that of QEMU's q35
+ * machine, so that everything derived from the RAM ranges (the TD HOB, hence RTMR[0]) has the value
+ * that public calculators expect.
  *
  *	0x0000_0000  RAM; the first MiB also holds what the loader hands to the kernel
  *	0x8000_0000  hole, when memory >= 0xb000_0000 bytes; otherwise RAM up to memory
@@ -32,6 +33,41 @@
 #define LAYOUT_HIGH_BASE   0x100000000ULL
 
 #define LAYOUT_RAM_MIN 0x2000000ULL /* 32 MiB */
+
+/* Of firmware's VMs: where the PCI configuration window may be, see vmm/dev/q35.h. */
+#define LAYOUT_PCI_WINDOW_OLD  0xb0000000ULL
+#define LAYOUT_PCI_WINDOW      0xe0000000ULL
+#define LAYOUT_PCI_WINDOW_SIZE 0x10000000ULL
+
+/*
+ * I/O ports. The ACPI tables and the device tree name some of them, vmm/dev implements all.
+ */
+#define PIT_PORT	       0x40 /* 3 bytes, the counters; only where KVM has no PIT */
+#define I8042_COMMAND_PORT     0x64
+#define CMOS_PORT	       0x70 /* 2 bytes: index, data */
+#define DEBUG_CONSOLE_PORT     0xe9
+#define BOOT_MARK_PORT	       0xf4
+#define PLATFORM_SERIAL_PORT   0x3f8 /* 8 bytes */
+#define OVMF_DEBUG_PORT	       0x402 /* edk2, PcdDebugIoPort */
+#define PLATFORM_PVPANIC_PORT  0x505 /* \_HID QEMU0001 */
+#define FW_CFG_PORT	       0x510 /* 2 bytes: selector; the second one also data */
+#define FW_CFG_DMA_PORT	       0x514 /* 8 bytes, big-endian: address of a request */
+#define PLATFORM_PM1A_EVT_PORT 0x600 /* 4 bytes: status, enable */
+#define PLATFORM_PM1A_CNT_PORT 0x604 /* 2 bytes */
+#define PLATFORM_PM_TIMER_PORT 0x608 /* 4 bytes */
+#define Q35_CONFIG_PORT	       0xcf8 /* 8 bytes, among them the reset register's */
+#define PLATFORM_RESET_PORT    0xcf9 /* as on PCs: reset by writing PLATFORM_RESET_VALUE */
+
+/*
+ * Interrupts. Every ISA interrupt has the GSI of its own number, IRQ 0 (the PIT) included: that is
+ * KVM's routing when nobody sets another. The SCI is level triggered and active high.
+ */
+#define PLATFORM_SERIAL_IRQ 4
+#define PLATFORM_SCI_IRQ    9
+
+/* What the ACPI tables tell the guest to write, and the devices understand. */
+#define PLATFORM_RESET_VALUE 0x06
+#define PLATFORM_S5_TYPE     5 /* SLP_TYP for power-off in \_S5 */
 
 struct gpa_range {
 	uint64_t gpa;

@@ -26,7 +26,7 @@ function allowed(file)
 	if (file ~ /^vmm\/config\//)
 		return "^(vmm/config|vmm/base)/"
 	if (file ~ /^vmm\/dev\//)
-		return "^(vmm/dev|vmm/base|mem)/|^boot/acpi\\.h$"
+		return "^(vmm/dev|vmm/base|mem)/"
 	if (file ~ /^vmm\/virtio\//)
 		return "^(vmm/virtio|vmm/dev|vmm/config|vmm/kvm|vmm/base|mem)/|^vmm/machine/files\\.h$|^boot/acpi\\.h$|^cc/launch\\.h$"
 	if (file ~ /^vmm\/x86\//)

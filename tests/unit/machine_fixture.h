@@ -9,8 +9,7 @@
 #include "boot/acpi.h"
 #include "tests/mock/objects.h"
 #include "tests/unit/boot_files.h"
-#include "vmm/dev/debug_port.h"
-#include "vmm/dev/pvpanic.h"
+#include "vmm/dev/ports.h"
 #include "vmm/machine/machine.h"
 
 #include <check.h>

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/dev/acpi_pm.h"
 
-#include "boot/acpi.h"
+#include "mem/layout.h"
 #include "vmm/base/bytes.h"
-
-#include <stddef.h>
-#include <string.h>
-#include <time.h>
+#include "vmm/base/timer.h"
 
 /* offsets from PLATFORM_PM1A_EVT_PORT */
 #define STATUS	0
@@ -27,18 +24,6 @@ _Static_assert(TIMER + 4 == ACPI_PM_PORTS, "the blocks have to be neighbours");
 #define SLEEP_TYPE	 0x7
 #define SLEEP_ENABLE	 0x2000
 
-/* reset control register of the PIIX (Intel 82371AB, 4.3.3): bit 2 starts a reset, bit 1 makes it a
- * hard one, bit 3 a full power cycle */
-#define RESET_CPU 0x04
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 uint32_t acpi_pm_ticks(uint64_t ns)
 {
 	uint64_t seconds = ns / 1000000000, rest = ns % 1000000000;
@@ -48,12 +33,7 @@ uint32_t acpi_pm_ticks(uint64_t ns)
 
 static void update_sci(struct acpi_pm *pm)
 {
-	int level = (pm->status & pm->enable) != 0;
-
-	if (level == pm->sci_level)
-		return;
-	pm->sci_level = level;
-	irq_set(&pm->sci, level);
+	irq_set(&pm->sci, (pm->status & pm->enable) != 0);
 }
 
 /* Guests read one, two or four bytes, so the registers are laid out and cut from. */
@@ -68,7 +48,7 @@ static uint64_t acpi_pm_read(struct device *dev, uint64_t offset, unsigned int l
 	put_le16(block + STATUS, pm->status);
 	put_le16(block + ENABLE, pm->enable);
 	put_le16(block + CONTROL, pm->control | SCI_ENABLED);
-	put_le32(block + TIMER, acpi_pm_ticks(now_ns() - pm->start_ns));
+	put_le32(block + TIMER, acpi_pm_ticks(timer_now() - pm->start_ns));
 	pthread_mutex_unlock(&pm->lock);
 	return get_le64(block + offset);
 }
@@ -109,22 +89,7 @@ static void acpi_pm_write(struct device *dev, uint64_t offset, unsigned int len,
 	update_sci(pm);
 	pthread_mutex_unlock(&pm->lock);
 	if (poweroff)
-		pm->events.poweroff(pm->events.ctx);
-}
-
-static uint64_t reset_read(struct device *dev, uint64_t offset, unsigned int len)
-{
-	(void)dev, (void)offset, (void)len;
-	return 0;
-}
-
-static void reset_write(struct device *dev, uint64_t offset, unsigned int len, uint64_t value)
-{
-	struct acpi_pm *pm = (struct acpi_pm *)((char *)dev - offsetof(struct acpi_pm, reset_dev));
-
-	(void)offset, (void)len;
-	if (value & RESET_CPU)
-		pm->events.reset(pm->events.ctx);
+		pm->poweroff(pm->ctx);
 }
 
 static const struct device_ops acpi_pm_ops = {
@@ -133,22 +98,15 @@ static const struct device_ops acpi_pm_ops = {
 	.write = acpi_pm_write,
 };
 
-static const struct device_ops reset_ops = {
-	.name = "reset register",
-	.max_len = 1,
-	.read = reset_read,
-	.write = reset_write,
-};
-
-void acpi_pm_init(struct acpi_pm *pm, const struct irq_line *sci,
-		  const struct acpi_pm_events *events)
+void acpi_pm_init(struct acpi_pm *pm, const struct irq_line *sci, void (*poweroff)(void *ctx),
+		  void *ctx)
 {
 	*pm = (struct acpi_pm){
 		.dev.ops = &acpi_pm_ops,
-		.reset_dev.ops = &reset_ops,
-		.events = *events,
+		.poweroff = poweroff,
+		.ctx = ctx,
 		.sci = *sci,
-		.start_ns = now_ns(),
+		.start_ns = timer_now(),
 	};
 	pthread_mutex_init(&pm->lock, NULL);
 }

@@ -37,44 +37,24 @@ static uint8_t bcd(int n)
 
 static uint8_t read_register(const struct cmos *cmos, uint8_t index)
 {
-	time_t now = cmos->now(cmos->ctx);
+	time_t now = cmos->now(NULL);
+	uint8_t reg[INDEX_BITS + 1] = {
+		[CONTROL_A] = A_32768_HZ, [CONTROL_B] = B_24_HOURS, [STATUS_D] = D_VALID};
 	struct tm t;
 
 	if (!gmtime_r(&now, &t))
 		return 0;
-	switch (index) {
-	case SECONDS:
-		return bcd(t.tm_sec);
-	case MINUTES:
-		return bcd(t.tm_min);
-	case HOURS:
-		return bcd(t.tm_hour);
-	case WEEKDAY:
-		return bcd(t.tm_wday + 1);
-	case DAY:
-		return bcd(t.tm_mday);
-	case MONTH:
-		return bcd(t.tm_mon + 1);
-	case YEAR:
-		return bcd(t.tm_year % 100);
-	case CMOS_CENTURY:
-		return bcd((t.tm_year + 1900) / 100);
-	case ABOVE_16M:
-	case ABOVE_16M + 1:
-		return (uint8_t)(cmos->above_16m >> 8 * (index - ABOVE_16M));
-	case ABOVE_4G:
-	case ABOVE_4G + 1:
-	case ABOVE_4G + 2:
-		return (uint8_t)(cmos->above_4g >> 8 * (index - ABOVE_4G));
-	case CONTROL_A:
-		return A_32768_HZ;
-	case CONTROL_B:
-		return B_24_HOURS;
-	case STATUS_D:
-		return D_VALID;
-	default:
-		return 0;
-	}
+	reg[SECONDS] = bcd(t.tm_sec);
+	reg[MINUTES] = bcd(t.tm_min);
+	reg[HOURS] = bcd(t.tm_hour);
+	reg[WEEKDAY] = bcd(t.tm_wday + 1);
+	reg[DAY] = bcd(t.tm_mday);
+	reg[MONTH] = bcd(t.tm_mon + 1);
+	reg[YEAR] = bcd(t.tm_year % 100);
+	reg[CMOS_CENTURY] = bcd((t.tm_year + 1900) / 100);
+	put_le16(reg + ABOVE_16M, cmos->above_16m);
+	put_le32(reg + ABOVE_4G, cmos->above_4g); /* the fourth byte is 0 */
+	return reg[index];
 }
 
 static uint64_t cmos_read(struct device *dev, uint64_t offset, unsigned int len)
@@ -103,15 +83,9 @@ static const struct device_ops cmos_ops = {
 	.write = cmos_write,
 };
 
-static time_t host_now(void *ctx)
+void cmos_init(struct cmos *cmos, time_t (*now)(time_t *now))
 {
-	(void)ctx;
-	return time(NULL);
-}
-
-void cmos_init(struct cmos *cmos, time_t (*now)(void *ctx), void *ctx)
-{
-	*cmos = (struct cmos){.dev.ops = &cmos_ops, .now = now ? now : host_now, .ctx = ctx};
+	*cmos = (struct cmos){.dev.ops = &cmos_ops, .now = now};
 }
 
 void cmos_set_memory(struct cmos *cmos, uint64_t low, uint64_t high)

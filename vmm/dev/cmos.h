@@ -15,21 +15,19 @@
 #include <stdint.h>
 #include <time.h>
 
-#define CMOS_PORT    0x70 /* index; 0x71: data */
-#define CMOS_PORTS   2
+#define CMOS_PORTS   2	  /* index and data */
 #define CMOS_CENTURY 0x32 /* index of the century's register, for the FADT */
 
 struct cmos {
 	struct device dev;
-	time_t (*now)(void *ctx); /* seconds since 1970, UTC */
-	void *ctx;
+	time_t (*now)(time_t *now); /* time(2) */
 	_Atomic uint8_t index;
 	uint16_t above_16m; /* sizes of RAM in units of 64 KiB, see cmos_set_memory() */
 	uint32_t above_4g;
 };
 
-/* `now` NULL: the host's clock. */
-void cmos_init(struct cmos *cmos, time_t (*now)(void *ctx), void *ctx);
+/* `now` is the clock: time(2). */
+void cmos_init(struct cmos *cmos, time_t (*now)(time_t *now));
 
 /*
  * Before the first vCPU runs: how many bytes of RAM there are below and above 4 GiB. OVMF reads

@@ -16,9 +16,7 @@
 
 #include <pthread.h>
 
-#define FW_CFG_PORT	 0x510 /* 2 bytes: selector; the second one also data */
 #define FW_CFG_PORTS	 2
-#define FW_CFG_DMA_PORT	 0x514 /* 8 bytes, big-endian: address of a request */
 #define FW_CFG_DMA_PORTS 8
 
 /* The items without a name that firmware for virtual machines asks for. */

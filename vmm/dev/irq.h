@@ -6,15 +6,22 @@
 #ifndef VMM_DEV_IRQ_H
 #define VMM_DEV_IRQ_H
 
+#include <stdbool.h>
+
 struct irq_line {
-	/* level 1 raises, 0 lowers; may be called from any thread; NULL: not connected */
+	/* 1 raises, 0 lowers; may be called from any thread; NULL: not connected */
 	void (*set)(void *ctx, unsigned int gsi, int level);
 	void *ctx;
 	unsigned int gsi;
+	bool level;
 };
 
-static inline void irq_set(const struct irq_line *irq, int level)
+/* With the device's lock held. Each change costs a system call, so only changes are passed on. */
+static inline void irq_set(struct irq_line *irq, bool level)
 {
+	if (level == irq->level)
+		return;
+	irq->level = level;
 	if (irq->set)
 		irq->set(irq->ctx, irq->gsi, level);
 }

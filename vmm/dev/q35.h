@@ -24,12 +24,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define Q35_CONFIG_PORT	 0xcf8
 #define Q35_CONFIG_PORTS 8
-
-/* The window's places: where OVMF put it until 2022, and since. Any other stays out of reach. */
-#define Q35_WINDOW_SIZE 0x10000000ULL
-#define Q35_WINDOWS	2
+#define Q35_WINDOWS	 2
 
 struct q35;
 

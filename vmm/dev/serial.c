@@ -59,12 +59,7 @@ static uint8_t pending(const struct serial *s)
 
 static void update_irq(struct serial *s)
 {
-	int level = pending(s) != UART_IIR_NO_INT;
-
-	if (level == s->irq_level) /* each change costs a system call */
-		return;
-	s->irq_level = level;
-	irq_set(&s->irq, level);
+	irq_set(&s->irq, pending(s) != UART_IIR_NO_INT);
 }
 
 /* --- modem lines ------------------------------------------------------------------------------ */

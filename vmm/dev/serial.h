@@ -43,10 +43,10 @@ struct serial_fifo {
 
 struct serial {
 	struct device dev;
-	struct irq_line irq;
 	struct serial_sink sink;
 
 	pthread_mutex_t lock; /* of all below */
+	struct irq_line irq;
 	struct serial_fifo rx;
 	struct serial_fifo tx; /* only what the sink did not take yet */
 	uint8_t ier, fcr, lcr, mcr, scr;
@@ -57,7 +57,6 @@ struct serial {
 	/* LSR was read so often in a row while there was nothing to wait for but input */
 	unsigned int polls;
 	bool polled; /* SERIAL_POLLS times: the guest takes input so */
-	int irq_level;
 };
 
 /* `irq` and `sink` are copied. bus_add() puts &serial->dev on a bus. */

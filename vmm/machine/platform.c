@@ -4,10 +4,8 @@
 #include "vmm/dev/acpi_pm.h"
 #include "vmm/dev/cmos.h"
 #include "vmm/dev/console.h"
-#include "vmm/dev/debug_port.h"
-#include "vmm/dev/i8042.h"
-#include "vmm/dev/no_pit.h"
-#include "vmm/dev/pvpanic.h"
+#include "vmm/dev/debug_console.h"
+#include "vmm/dev/ports.h"
 #include "vmm/dev/serial.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/platform_ovmf.h"
@@ -17,19 +15,17 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct platform {
 	struct minivmm *vm;
 	struct console console;
 	uint64_t lost_told; /* bytes of its output that were lost and spoken of */
 	struct serial serial;
-	struct i8042 i8042;
 	struct acpi_pm pm;
-	struct pvpanic pvpanic;
+	struct ports ports;
 	struct cmos cmos;
-	struct boot_mark boot_mark;
 	struct debug_console debug_console;
-	struct device no_pit; /* a TD's */
 	struct virtio_host virtio_host;
 	struct virtio_set virtio;
 	struct split_ioapic *ioapic; /* NULL: KVM has one */
@@ -128,31 +124,27 @@ static void on_debug_line(void *ctx, const char *text)
 
 static void init_devices(struct platform *p)
 {
-	const struct irq_line serial_irq = {on_irq, p, PLATFORM_SERIAL_IRQ};
-	const struct irq_line keyboard_irq = {on_irq, p, I8042_KBD_IRQ};
-	const struct irq_line sci = {on_irq, p, PLATFORM_SCI_IRQ};
-	const struct acpi_pm_events events = {on_poweroff, on_reset, p};
+	const struct irq_line serial_irq = {on_irq, p, PLATFORM_SERIAL_IRQ, false};
+	const struct irq_line sci = {on_irq, p, PLATFORM_SCI_IRQ, false};
+	const struct port_events events = {on_reset, on_panic, on_boot_mark, p};
 	const struct serial_sink sink = console_sink(&p->console);
 
 	serial_init(&p->serial, &serial_irq, &sink);
-	i8042_init(&p->i8042, &keyboard_irq, on_reset, p);
-	acpi_pm_init(&p->pm, &sci, &events);
-	pvpanic_init(&p->pvpanic, on_panic, p);
-	cmos_init(&p->cmos, NULL, NULL);
-	boot_mark_init(&p->boot_mark, on_boot_mark, p);
+	acpi_pm_init(&p->pm, &sci, on_poweroff, p);
+	ports_init(&p->ports, &events);
+	cmos_init(&p->cmos, time);
 	debug_console_init(&p->debug_console, on_debug_line, p);
-	no_pit_init(&p->no_pit);
 }
 
 static int add_to_bus(struct platform *p, struct vmm_error *err)
 {
 	const struct bus_range ports[] = {
-		{I8042_PORT, I8042_PORTS, &p->i8042.dev},
+		{I8042_COMMAND_PORT, 1, &p->ports.keyboard.dev},
 		{CMOS_PORT, CMOS_PORTS, &p->cmos.dev},
-		{DEBUG_CONSOLE_PORT, DEBUG_PORTS, &p->debug_console.dev},
-		{BOOT_MARK_PORT, DEBUG_PORTS, &p->boot_mark.dev},
+		{DEBUG_CONSOLE_PORT, 1, &p->debug_console.dev},
+		{BOOT_MARK_PORT, 1, &p->ports.boot_mark.dev},
 		{PLATFORM_SERIAL_PORT, SERIAL_PORTS, &p->serial.dev},
-		{PLATFORM_PVPANIC_PORT, PVPANIC_PORTS, &p->pvpanic.dev},
+		{PLATFORM_PVPANIC_PORT, 1, &p->ports.pvpanic.dev},
 		{PLATFORM_PM1A_EVT_PORT, ACPI_PM_PORTS, &p->pm.dev},
 	};
 
@@ -163,8 +155,8 @@ static int add_to_bus(struct platform *p, struct vmm_error *err)
 			return ret;
 	}
 	if (p->vm->config->boot.firmware)
-		return platform_ovmf_create(&p->ovmf, p->vm, &p->cmos, &p->pm.reset_dev, err);
-	return bus_add(&p->vm->pio, PLATFORM_RESET_PORT, ACPI_RESET_PORTS, &p->pm.reset_dev, err);
+		return platform_ovmf_create(&p->ovmf, p->vm, &p->cmos, &p->ports.reset.dev, err);
+	return bus_add(&p->vm->pio, PLATFORM_RESET_PORT, 1, &p->ports.reset.dev, err);
 }
 
 /* What KVM has for other VMs: an I/O APIC, and a timer, which nobody has for this one. */
@@ -172,7 +164,7 @@ static int add_for_td(struct platform *p, struct vmm_error *err)
 {
 	int ret = split_ioapic_create(&p->ioapic, &p->vm->kvm_vm, &p->vm->mmio, &p->vm->log, err);
 
-	return ret < 0 ? ret : bus_add(&p->vm->pio, NO_PIT_PORT, NO_PIT_PORTS, &p->no_pit, err);
+	return ret < 0 ? ret : bus_add(&p->vm->pio, PIT_PORT, PIT_PORTS, &p->ports.pit.dev, err);
 }
 
 static int add_virtio(struct platform *p, struct vmm_error *err)
@@ -263,7 +255,6 @@ void platform_destroy(struct platform *p)
 	platform_ovmf_destroy(p->ovmf);
 	console_close(&p->console);
 	serial_destroy(&p->serial);
-	i8042_destroy(&p->i8042);
 	acpi_pm_destroy(&p->pm);
 	debug_console_destroy(&p->debug_console);
 	split_ioapic_destroy(p->ioapic);

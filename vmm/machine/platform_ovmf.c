@@ -5,7 +5,7 @@
 #include "boot/fw_kernel.h"
 #include "vmm/base/bytes.h"
 #include "vmm/dev/cmos.h"
-#include "vmm/dev/debug_port.h"
+#include "vmm/dev/debug_console.h"
 #include "vmm/dev/fw_cfg.h"
 #include "vmm/dev/q35.h"
 #include "vmm/machine/machine.h"
@@ -128,7 +128,7 @@ static void set_memory(struct cmos *cmos, uint64_t size)
 static int add_to_buses(struct platform_ovmf *ovmf, struct vmm_error *err)
 {
 	const struct bus_range ports[] = {
-		{OVMF_DEBUG_PORT, DEBUG_PORTS, &ovmf->debug.dev},
+		{OVMF_DEBUG_PORT, 1, &ovmf->debug.dev},
 		{FW_CFG_PORT, FW_CFG_PORTS, &ovmf->fw_cfg.dev},
 		{FW_CFG_DMA_PORT, FW_CFG_DMA_PORTS, &ovmf->fw_cfg.dma_dev},
 		{Q35_CONFIG_PORT, Q35_CONFIG_PORTS, &ovmf->q35.ports},
@@ -138,7 +138,7 @@ static int add_to_buses(struct platform_ovmf *ovmf, struct vmm_error *err)
 	for (size_t i = 0; i < ARRAY_SIZE(ports) && ret == 0; i++)
 		ret = bus_add(&ovmf->vm->pio, ports[i].base, ports[i].len, ports[i].dev, err);
 	for (size_t i = 0; i < Q35_WINDOWS && ret == 0; i++)
-		ret = bus_add(&ovmf->vm->mmio, ovmf->q35.window[i].base, Q35_WINDOW_SIZE,
+		ret = bus_add(&ovmf->vm->mmio, ovmf->q35.window[i].base, LAYOUT_PCI_WINDOW_SIZE,
 			      &ovmf->q35.window[i].dev, err);
 	return ret;
 }

@@ -20,8 +20,6 @@ struct device;
 struct minivmm;
 struct platform_ovmf;
 
-#define OVMF_DEBUG_PORT 0x402 /* edk2, PcdDebugIoPort */
-
 /* Makes the devices and adds them to the VM's buses. `reset` is the reset register, whose port lies
  * among those of the PCI configuration: it is reached through them. On failure *ovmf is NULL. */
 int platform_ovmf_create(struct platform_ovmf **ovmf, struct minivmm *vm, struct cmos *cmos,

@@ -3,7 +3,7 @@
 #include "tests/unit/suite.h"
 #include "vmm/dev/q35.h"
 
-#include "boot/acpi.h"
+#include "mem/layout.h"
 #include "vmm/base/bytes.h"
 
 #include <stdlib.h>
@@ -47,7 +47,7 @@ static void setup(void)
 	pio.n = mmio.n = 0;
 	ck_assert_int_eq(bus_add(&pio, Q35_CONFIG_PORT, Q35_CONFIG_PORTS, &q35.ports, NULL), 0);
 	for (size_t i = 0; i < Q35_WINDOWS; i++)
-		ck_assert_int_eq(bus_add(&mmio, q35.window[i].base, Q35_WINDOW_SIZE,
+		ck_assert_int_eq(bus_add(&mmio, q35.window[i].base, LAYOUT_PCI_WINDOW_SIZE,
 					 &q35.window[i].dev, NULL),
 				 0);
 }

@@ -469,7 +469,7 @@ START_TEST(random_accesses_never_break_the_invariants)
 			serial_sink_ready(&serial);
 		/* an assertion that holds costs a message to Check, too */
 		if (serial.rx.n > SERIAL_FIFO || serial.tx.n > SERIAL_FIFO ||
-		    serial.irq_level != irq_level)
+		    serial.irq.level != irq_level)
 			ck_abort_msg("after step %d", i);
 	}
 	/* and it still works */

@@ -3,8 +3,6 @@
 #include "tests/unit/machine_fixture.h"
 #include "tests/unit/suite.h"
 
-#include "vmm/dev/i8042.h"
-
 #include <errno.h>
 
 static struct model *m;
@@ -30,7 +28,7 @@ static const struct {
 } ends[] = {
 	{POWER_OFF, MINIVMM_POWEROFF, ""},
 	{OUT(PLATFORM_RESET_PORT, 1, PLATFORM_RESET_VALUE), MINIVMM_REBOOT, ""},
-	{OUT(I8042_PORT + 4, 1, 0xfe), MINIVMM_REBOOT, ""},
+	{OUT(I8042_COMMAND_PORT, 1, 0xfe), MINIVMM_REBOOT, ""},
 	{OUT(PLATFORM_PVPANIC_PORT, 1, PVPANIC_PANICKED), MINIVMM_CRASH, "guest panic"},
 	{EXIT(KVM_EXIT_SHUTDOWN), MINIVMM_CRASH, "triple fault on vCPU 0"},
 	{SYSTEM_EVENT(KVM_SYSTEM_EVENT_SHUTDOWN, 0), MINIVMM_POWEROFF, ""},

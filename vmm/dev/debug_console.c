@@ -1,42 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "vmm/dev/debug_port.h"
+#include "vmm/dev/debug_console.h"
 
-/* --- boot-done mark --------------------------------------------------------------------------- */
-
-static uint64_t boot_mark_read(struct device *dev, uint64_t offset, unsigned int len)
-{
-	(void)dev, (void)offset, (void)len;
-	return UINT64_MAX;
-}
-
-static void boot_mark_write(struct device *dev, uint64_t offset, unsigned int len, uint64_t value)
-{
-	struct boot_mark *mark = (struct boot_mark *)dev;
-
-	(void)offset, (void)len;
-	if (!atomic_flag_test_and_set(&mark->done))
-		mark->marked(mark->ctx, (uint8_t)value);
-}
-
-static const struct device_ops boot_mark_ops = {
-	.name = "boot mark",
-	.max_len = 1,
-	.read = boot_mark_read,
-	.write = boot_mark_write,
-};
-
-void boot_mark_init(struct boot_mark *mark, void (*marked)(void *ctx, uint8_t value), void *ctx)
-{
-	*mark = (struct boot_mark){.dev.ops = &boot_mark_ops, .marked = marked, .ctx = ctx};
-	atomic_flag_clear(&mark->done);
-}
-
-/* --- debug console ---------------------------------------------------------------------------- */
+#define MAGIC 0xe9
 
 static uint64_t debug_console_read(struct device *dev, uint64_t offset, unsigned int len)
 {
 	(void)dev, (void)offset, (void)len;
-	return DEBUG_CONSOLE_PORT;
+	return MAGIC;
 }
 
 static void end_line(struct debug_console *console)
