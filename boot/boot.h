@@ -80,8 +80,7 @@ void boot_close(struct boot *boot); /* NULL is allowed */
  * the memory map and the entry state. `mem` has all its RAM regions; one for the firmware is added.
  * Returns 0 or a negative errno; on failure the contents of guest memory and plan are unspecified.
  */
-int boot_load(struct boot *boot, struct guest_mem *mem, struct load_plan *plan,
-	      struct vmm_error *err);
+int boot_load(struct boot *boot, struct load_plan *plan, struct vmm_error *err);
 
 /* Kernel and initrd that a guest with firmware is given when it asks for them; NULL: none. */
 const struct fw_kernel *boot_fw_kernel(const struct boot *boot);

@@ -48,13 +48,13 @@ static int read_header(const struct boot_image *image, struct setup_header *h,
 	memcpy(h, image->head + HEADER_AT, HEADER_MIN);
 	if (h->version < LINUX_PROTOCOL_MIN)
 		return vmm_error_set(err, -ENOEXEC,
-				     "%s: version %u.%02u of the boot protocol, at least 2.12 is "
+				     "version %u.%02u of the boot protocol, at least 2.12 is "
 				     "needed (Linux 3.8)",
-				     image->path, h->version >> 8, h->version & 0xffu);
+				     h->version >> 8, h->version & 0xffu);
 	if (len < HEADER_MIN || end > image->head_len)
 		return vmm_error_set(err, -ENOEXEC,
-				     "%s: the setup header ends at %#zx, init_size at %#zx",
-				     image->path, end, HEADER_AT + HEADER_MIN);
+				     "the setup header ends at %#zx, init_size at %#zx", end,
+				     HEADER_AT + HEADER_MIN);
 	memcpy(h, image->head + HEADER_AT, len < sizeof(*h) ? len : sizeof(*h));
 	return 0;
 }
@@ -67,61 +67,59 @@ static int check_format(const struct boot_image *image, const struct setup_heade
 
 	if (!(h->xloadflags & XLF_KERNEL_64))
 		return vmm_error_set(err, -ENOEXEC,
-				     "%s: xloadflags %#x: a 32-bit kernel, without the 64-bit "
-				     "entry point",
-				     image->path, h->xloadflags);
+				     "xloadflags %#x: a 32-bit kernel, without the 64-bit entry "
+				     "point",
+				     h->xloadflags);
 	if (!(h->loadflags & LOADED_HIGH))
 		return vmm_error_set(err, -ENOEXEC,
-				     "%s: loadflags %#x: a zImage, which is loaded below 1 MiB",
-				     image->path, h->loadflags);
+				     "loadflags %#x: a zImage, which is loaded below 1 MiB",
+				     h->loadflags);
 	setup->offset = (1 + sects) * SECTOR;
 	setup->len = (uint64_t)h->syssize * PARAGRAPH;
 	if (setup->len <= ENTRY_64)
 		return vmm_error_set(err, -ENOEXEC,
-				     "%s: syssize %#x: the protected-mode part has no 64-bit entry",
-				     image->path, h->syssize);
+				     "syssize %#x: the protected-mode part has no 64-bit entry",
+				     h->syssize);
 	if (!image->codec && !range_inside(setup->offset, setup->len, 0, image->file.size))
 		return vmm_error_set(err, -ENODATA,
-				     "%s: cut off: setup_sects %u and syssize %#x ask for %" PRIu64
+				     "cut off: setup_sects %u and syssize %#x ask for %" PRIu64
 				     " bytes, the file has %" PRIu64,
-				     image->path, h->setup_sects, h->syssize,
-				     setup->offset + setup->len, image->file.size);
+				     h->setup_sects, h->syssize, setup->offset + setup->len,
+				     image->file.size);
 	return 0;
 }
 
-static int check_place(const struct boot_image *image, const struct guest_mem *mem,
-		       const struct setup_header *h, const struct setup *setup,
-		       struct vmm_error *err)
+static int check_place(const struct guest_mem *mem, const struct setup_header *h,
+		       const struct setup *setup, struct vmm_error *err)
 {
 	uint64_t at = h->pref_address, align = h->kernel_alignment;
-	uint64_t ram_end = kernel_ram_end(mem);
+	uint64_t end = kernel_ram_end(mem);
 
 	if (align < PAGE_SIZE || (align & (align - 1)) != 0)
 		return vmm_error_set(err, -ENOEXEC,
-				     "%s: kernel_alignment %#" PRIx64 " is not a power of two of "
-				     "at least a page",
-				     image->path, align);
+				     "kernel_alignment %#" PRIx64 " is not a power of two of at "
+				     "least a page",
+				     align);
 	if (!is_aligned(at, align))
 		return vmm_error_set(err, -ENOEXEC,
-				     "%s: pref_address %#" PRIx64 " is not a multiple of "
+				     "pref_address %#" PRIx64 " is not a multiple of "
 				     "kernel_alignment %#" PRIx64,
-				     image->path, at, align);
+				     at, align);
 	if (h->init_size < setup->len)
 		return vmm_error_set(err, -ENOEXEC,
-				     "%s: init_size %#x is less than the %#" PRIx64
+				     "init_size %#x is less than the %#" PRIx64
 				     " bytes of the file (syssize %#x)",
-				     image->path, h->init_size, setup->len, h->syssize);
+				     h->init_size, setup->len, h->syssize);
 	if (at < LOWMEM_END)
 		return vmm_error_set(err, -ENOEXEC,
-				     "%s: pref_address %#" PRIx64 " is below 1 MiB, where the "
-				     "loader keeps boot parameters and tables",
-				     image->path, at);
-	if (!range_inside(at, h->init_size, LOWMEM_END, ram_end - LOWMEM_END))
+				     "pref_address %#" PRIx64 " is below 1 MiB, where the loader "
+				     "keeps boot parameters and tables",
+				     at);
+	if (!range_inside(at, h->init_size, LOWMEM_END, end - LOWMEM_END))
 		return vmm_error_set(err, -ENOMEM,
-				     "%s: the kernel needs init_size %#x bytes at pref_address "
+				     "the kernel needs init_size %#x bytes at pref_address "
 				     "%#" PRIx64 ", and RAM there ends at %#" PRIx64 ": %s",
-				     image->path, h->init_size, at, ram_end,
-				     ram_advice(mem, at, h->init_size));
+				     h->init_size, at, end, ram_advice(mem, at, h->init_size));
 	return 0;
 }
 
@@ -130,40 +128,41 @@ static int check_place(const struct boot_image *image, const struct guest_mem *m
  * x86-64 never runs below pref_address (it is the LOAD_PHYSICAL_ADDR that startup_64 raises itself
  * to), so a lower place would not make it fit into less memory.
  */
-int bzimage_load(struct boot_image *image, struct guest_mem *mem, struct load_plan *plan,
-		 struct kernel *kernel, struct vmm_error *err)
+int bzimage_load(struct boot_image *image, struct load_plan *plan, struct kernel *kernel,
+		 struct vmm_error *err)
 {
 	struct setup_header *h = &kernel->header;
-	uint64_t at, bss, bss_len;
+	struct load_item *item;
 	struct setup setup = {0};
-	int ret;
+	uint64_t at, bss;
+	int ret = read_header(image, h, err);
 
-	ret = read_header(image, h, err);
 	if (ret == 0)
 		ret = check_format(image, h, &setup, err);
 	if (ret == 0)
-		ret = check_place(image, mem, h, &setup, err);
-	if (ret < 0)
+		ret = check_place(plan->mem, h, &setup, err);
+	if (ret < 0) {
+		vmm_error_prefix(err, "%s", image->path);
 		return ret;
-
+	}
 	at = h->pref_address;
-	ret = load_plan_add(plan, mem, "kernel", at, setup.len, LOAD_DATA, err);
-	if (ret == 0)
-		ret = image_load(image, setup.offset, mem, at, setup.len, err);
+	item = load_plan_reserve(plan, "kernel", at, setup.len, LOAD_DATA, err);
+	ret = item ? image_load(image, setup.offset, plan->mem, at, setup.len, err) : err->code;
 	if (ret < 0)
 		return ret;
+	item->written = setup.len;
 
 	/* what the kernel needs from the start beyond its file: room to expand, its bss, its stack
 	 */
 	bss = align_up(at + setup.len, PAGE_SIZE);
-	bss_len = at + h->init_size > bss ? at + h->init_size - bss : 0;
-	if (bss_len > 0)
-		ret = load_plan_add(plan, mem, "kernel work space", bss, bss_len, LOAD_ZERO, err);
+	if (at + h->init_size > bss &&
+	    !load_plan_add(plan, "kernel work space", bss, at + h->init_size - bss, LOAD_ZERO, err))
+		return err->code;
 
 	kernel->mode = ENTRY_LONG_MODE;
 	kernel->entry = at + ENTRY_64;
 	kernel->initrd_end = (uint64_t)h->initrd_addr_max + 1;
 	kernel->initrd_anywhere = h->xloadflags & XLF_CAN_BE_LOADED_ABOVE_4G;
 	kernel->cmdline_max = h->cmdline_size;
-	return ret;
+	return 0;
 }

@@ -4,16 +4,14 @@
  * kernel with a Xen note PHYS32_ENTRY is started there (PVH, Xen docs/misc/pvh.pandoc); otherwise
  * at its ELF entry point in 64-bit mode, as Linux expects of a loader that skips the bzImage.
  */
-#include "boot/elf_note.h"
 #include "boot/kernel.h"
 #include "boot/lowmem.h"
 #include "boot/ram.h"
-#include "boot/segments.h"
 #include "vmm/base/bytes.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,10 +20,10 @@
 
 struct elf {
 	struct boot_image *image;
-	struct guest_mem *mem;
+	struct load_plan *plan;
 	Elf64_Ehdr header;
-	Elf64_Phdr phdr[SEGMENTS_MAX]; /* header.e_phnum of them */
-	struct segment seg[SEGMENTS_MAX];
+	Elf64_Phdr phdr[ELF_SEGMENTS_MAX]; /* header.e_phnum of them */
+	Elf64_Phdr seg[ELF_SEGMENTS_MAX];  /* those that are loaded */
 	size_t nsegs;
 };
 
@@ -34,54 +32,49 @@ bool elf_is(const struct boot_image *image)
 	return image->head_len >= sizeof(Elf64_Ehdr) && memcmp(image->head, ELFMAG, SELFMAG) == 0;
 }
 
+/* --- headers ---------------------------------------------------------------------------------- */
+
 static const char *machine_name(unsigned int machine)
 {
-	switch (machine) {
-	case EM_386:
-		return "32-bit x86";
-	case EM_ARM:
-		return "32-bit Arm";
-	case EM_AARCH64:
-		return "arm64";
-	case EM_RISCV:
-		return "RISC-V";
-	case EM_PPC64:
-		return "PowerPC";
-	case EM_S390:
-		return "s390";
-	default:
-		return "another machine";
-	}
+	static const struct {
+		unsigned int machine;
+		const char *name;
+	} known[] = {
+		{EM_386, "32-bit x86"}, {EM_ARM, "32-bit Arm"}, {EM_AARCH64, "arm64"},
+		{EM_RISCV, "RISC-V"},	{EM_PPC64, "PowerPC"},	{EM_S390, "s390"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (known[i].machine == machine)
+			return known[i].name;
+	return "another machine";
 }
 
-static int check_header(const struct elf *elf, struct vmm_error *err)
+static int check_header(const Elf64_Ehdr *h, struct vmm_error *err)
 {
-	const char *path = elf->image->path;
-	const Elf64_Ehdr *h = &elf->header;
-
 	if (h->e_ident[EI_DATA] != ELFDATA2LSB)
 		return vmm_error_set(err, -ENOEXEC,
-				     "%s: EI_DATA %u: a big-endian ELF file, not for x86-64", path,
+				     "EI_DATA %u: a big-endian ELF file, not for x86-64",
 				     h->e_ident[EI_DATA]);
 	/* e_machine is at the same place in 32-bit files */
 	if (h->e_machine != EM_X86_64)
 		return vmm_error_set(err, -ENOEXEC,
-				     "%s: e_machine %u: an ELF file for %s, not for x86-64", path,
+				     "e_machine %u: an ELF file for %s, not for x86-64",
 				     h->e_machine, machine_name(h->e_machine));
 	if (h->e_ident[EI_CLASS] != ELFCLASS64)
-		return vmm_error_set(err, -ENOEXEC, "%s: EI_CLASS %u: not a 64-bit ELF file", path,
+		return vmm_error_set(err, -ENOEXEC, "EI_CLASS %u: not a 64-bit ELF file",
 				     h->e_ident[EI_CLASS]);
 	if (h->e_type != ET_EXEC && h->e_type != ET_DYN)
-		return vmm_error_set(err, -ENOEXEC, "%s: e_type %u: not an executable ELF file",
-				     path, h->e_type);
+		return vmm_error_set(err, -ENOEXEC, "e_type %u: not an executable ELF file",
+				     h->e_type);
 	if (h->e_phentsize != sizeof(Elf64_Phdr))
 		return vmm_error_set(err, -ENOEXEC,
-				     "%s: e_phentsize %u, program headers have %zu bytes", path,
+				     "e_phentsize %u, program headers have %zu bytes",
 				     h->e_phentsize, sizeof(Elf64_Phdr));
-	if (h->e_phnum == 0 || h->e_phnum > SEGMENTS_MAX)
+	if (h->e_phnum == 0 || h->e_phnum > ELF_SEGMENTS_MAX)
 		return vmm_error_set(err, -ENOEXEC,
-				     "%s: e_phnum %u: 1 to %d program headers are possible", path,
-				     h->e_phnum, SEGMENTS_MAX);
+				     "e_phnum %u: 1 to %d program headers are possible", h->e_phnum,
+				     ELF_SEGMENTS_MAX);
 	return 0;
 }
 
@@ -90,16 +83,19 @@ static int read_headers(struct elf *elf, struct vmm_error *err)
 	int ret;
 
 	memcpy(&elf->header, elf->image->head, sizeof(elf->header));
-	ret = check_header(elf, err);
-	if (ret < 0)
+	ret = check_header(&elf->header, err);
+	if (ret < 0) {
+		vmm_error_prefix(err, "%s", elf->image->path);
 		return ret;
+	}
 	ret = image_read(elf->image, elf->header.e_phoff, elf->phdr,
 			 elf->header.e_phnum * sizeof(Elf64_Phdr), err);
 	if (ret < 0)
-		vmm_error_prefix(err, "program headers at e_phoff %#" PRIx64,
-				 (uint64_t)elf->header.e_phoff);
+		vmm_error_prefix(err, "program headers at e_phoff %#" PRIx64, elf->header.e_phoff);
 	return ret;
 }
+
+/* --- segments --------------------------------------------------------------------------------- */
 
 /* A kernel is started with the first 4 GiB mapped, or without paging. */
 static const char *place_advice(const struct guest_mem *mem, const Elf64_Phdr *p)
@@ -109,36 +105,31 @@ static const char *place_advice(const struct guest_mem *mem, const Elf64_Phdr *p
 	return ram_advice(mem, p->p_paddr, p->p_memsz);
 }
 
-static int check_segment(const struct elf *elf, size_t index, struct vmm_error *err)
+static int check_segment(const struct elf *elf, const Elf64_Phdr *p, struct vmm_error *err)
 {
-	const char *path = elf->image->path;
-	const Elf64_Phdr *p = &elf->phdr[index];
-	uint64_t ram_end = kernel_ram_end(elf->mem), end;
+	uint64_t ram_end = kernel_ram_end(elf->plan->mem), end;
 
 	if (p->p_filesz > p->p_memsz)
 		return vmm_error_set(err, -ENOEXEC,
-				     "%s: program header %zu: p_filesz %#" PRIx64
-				     " is more than p_memsz %#" PRIx64,
-				     path, index, (uint64_t)p->p_filesz, (uint64_t)p->p_memsz);
+				     "p_filesz %#" PRIx64 " is more than p_memsz %#" PRIx64,
+				     p->p_filesz, p->p_memsz);
 	if (__builtin_add_overflow(p->p_offset, p->p_filesz, &end) ||
 	    (!elf->image->codec && end > elf->image->file.size))
 		return vmm_error_set(err, -ENODATA,
-				     "%s: program header %zu: p_offset %#" PRIx64
-				     " and p_filesz %#" PRIx64 " reach beyond the end of the file",
-				     path, index, (uint64_t)p->p_offset, (uint64_t)p->p_filesz);
+				     "p_offset %#" PRIx64 " and p_filesz %#" PRIx64
+				     " reach beyond the end of the file",
+				     p->p_offset, p->p_filesz);
 	if (p->p_paddr < LOWMEM_END)
 		return vmm_error_set(err, -ENOEXEC,
-				     "%s: program header %zu: p_paddr %#" PRIx64
-				     " is below 1 MiB, where the loader keeps boot parameters and "
-				     "tables",
-				     path, index, (uint64_t)p->p_paddr);
+				     "p_paddr %#" PRIx64 " is below 1 MiB, where the loader keeps "
+				     "boot parameters and tables",
+				     p->p_paddr);
 	if (!range_inside(p->p_paddr, p->p_memsz, LOWMEM_END, ram_end - LOWMEM_END))
-		return vmm_error_set(err, -ENOMEM,
-				     "%s: program header %zu: p_paddr %#" PRIx64 " and p_memsz "
-				     "%#" PRIx64 " reach beyond RAM for kernels, which ends at "
-				     "%#" PRIx64 ": %s",
-				     path, index, (uint64_t)p->p_paddr, (uint64_t)p->p_memsz,
-				     ram_end, place_advice(elf->mem, p));
+		return vmm_error_set(
+			err, -ENOMEM,
+			"p_paddr %#" PRIx64 " and p_memsz %#" PRIx64
+			" reach beyond RAM for kernels, which ends at %#" PRIx64 ": %s",
+			p->p_paddr, p->p_memsz, ram_end, place_advice(elf->plan->mem, p));
 	return 0;
 }
 
@@ -150,15 +141,12 @@ static int collect_segments(struct elf *elf, struct vmm_error *err)
 
 		if (p->p_type != PT_LOAD || p->p_memsz == 0)
 			continue;
-		ret = check_segment(elf, i, err);
-		if (ret < 0)
+		ret = check_segment(elf, p, err);
+		if (ret < 0) {
+			vmm_error_prefix(err, "%s: program header %zu", elf->image->path, i);
 			return ret;
-		elf->seg[elf->nsegs++] = (struct segment){
-			.gpa = p->p_paddr,
-			.file_len = p->p_filesz,
-			.mem_len = p->p_memsz,
-			.offset = p->p_offset,
-		};
+		}
+		elf->seg[elf->nsegs++] = *p;
 	}
 	if (elf->nsegs == 0)
 		return vmm_error_set(err, -ENOEXEC, "%s: no loadable segment (PT_LOAD)",
@@ -166,37 +154,125 @@ static int collect_segments(struct elf *elf, struct vmm_error *err)
 	return 0;
 }
 
+/* An item in the making; `end` is not rounded up to the page. */
+struct run {
+	uint64_t gpa;
+	uint64_t end;
+	enum load_kind kind;
+};
+
+struct runs {
+	struct run run[2 * ELF_SEGMENTS_MAX];
+	size_t n;
+};
+
+static int by_address(const void *a, const void *b)
+{
+	const Elf64_Phdr *x = a, *y = b;
+
+	return x->p_paddr < y->p_paddr ? -1 : x->p_paddr > y->p_paddr;
+}
+
+/*
+ * Appends the bytes [gpa, end), which are above all bytes so far, but may begin in the page in
+ * which the last run ends.
+ */
+static void append(struct runs *runs, uint64_t gpa, uint64_t end, enum load_kind kind)
+{
+	struct run *last = runs->n > 0 ? &runs->run[runs->n - 1] : NULL;
+	uint64_t page_end = last ? align_up(last->end, PAGE_SIZE) : 0;
+
+	if (gpa >= end)
+		return;
+	gpa = align_down(gpa, PAGE_SIZE);
+	if (last && gpa < page_end) {
+		if (last->kind == LOAD_ZERO && kind == LOAD_DATA) {
+			/* the page is no longer all zero */
+			last->end = gpa;
+			if (last->end == last->gpa)
+				runs->n--;
+		} else if (end <= page_end) {
+			last->end = end;
+			return;
+		} else {
+			last->end = page_end;
+			gpa = page_end;
+		}
+	}
+	runs->run[runs->n++] = (struct run){gpa, end, kind};
+}
+
+static int record_runs(const struct runs *runs, struct load_plan *plan, struct vmm_error *err)
+{
+	unsigned int nth = 0;
+
+	for (size_t i = 0; i < runs->n; i++) {
+		const struct run *r = &runs->run[i];
+		struct load_item *item;
+		char name[32] = "kernel bss";
+
+		if (r->kind == LOAD_DATA)
+			snprintf(name, sizeof(name), "kernel segment %u", nth++);
+		item = load_plan_reserve(plan, name, r->gpa, r->end - r->gpa, r->kind, err);
+		if (!item)
+			return err->code;
+		item->written = item->used; /* load_segments() will, or there is no guest */
+	}
+	return 0;
+}
+
+int elf_record(Elf64_Phdr *seg, size_t nsegs, struct load_plan *plan, struct vmm_error *err)
+{
+	struct runs runs = {.n = 0};
+
+	qsort(seg, nsegs, sizeof(*seg), by_address);
+	for (size_t i = 0; i < nsegs; i++) {
+		const Elf64_Phdr *s = &seg[i], *low = &seg[i ? i - 1 : 0];
+		uint64_t file_end = s->p_paddr + s->p_filesz;
+		uint64_t bss = s->p_filesz ? align_up(file_end, PAGE_SIZE) : s->p_paddr;
+
+		if (i > 0 && s->p_paddr - low->p_paddr < low->p_memsz)
+			return vmm_error_set(err, -EEXIST,
+					     "segment at p_paddr %#" PRIx64
+					     " overlaps the one at %#" PRIx64
+					     " of p_memsz %#" PRIx64,
+					     s->p_paddr, low->p_paddr, low->p_memsz);
+		append(&runs, s->p_paddr, file_end, LOAD_DATA);
+		append(&runs, bss, s->p_paddr + s->p_memsz, LOAD_ZERO);
+	}
+	return record_runs(&runs, plan, err);
+}
 static int by_offset(const void *a, const void *b)
 {
-	const struct segment *x = a, *y = b;
+	const Elf64_Phdr *x = a, *y = b;
 
-	return x->offset < y->offset ? -1 : x->offset > y->offset;
+	return x->p_offset < y->p_offset ? -1 : x->p_offset > y->p_offset;
 }
 
 /* In the order of the file, which is the only one possible for a compressed file. */
 static int load_segments(struct elf *elf, struct vmm_error *err)
 {
-	qsort(elf->seg, elf->nsegs, sizeof(elf->seg[0]), by_offset);
-	for (size_t i = 0; i < elf->nsegs; i++) {
-		const struct segment *s = &elf->seg[i];
-		int ret;
+	int ret = 0;
 
-		if (s->file_len == 0)
-			continue;
-		ret = image_load(elf->image, s->offset, elf->mem, s->gpa, s->file_len, err);
-		if (ret < 0)
-			return ret;
+	qsort(elf->seg, elf->nsegs, sizeof(elf->seg[0]), by_offset);
+	for (size_t i = 0; i < elf->nsegs && ret == 0; i++) {
+		const Elf64_Phdr *s = &elf->seg[i];
+
+		if (s->p_filesz > 0)
+			ret = image_load(elf->image, s->p_offset, elf->plan->mem, s->p_paddr,
+					 s->p_filesz, err);
 	}
-	return 0;
+	return ret;
 }
+
+/* --- where it starts -------------------------------------------------------------------------- */
 
 /* Does a segment bring bytes of the file to `gpa`? */
 static bool is_loaded(const struct elf *elf, uint64_t gpa)
 {
-	for (size_t i = 0; i < elf->nsegs; i++) {
-		if (range_inside(gpa, 1, elf->seg[i].gpa, elf->seg[i].file_len))
+	for (size_t i = 0; i < elf->nsegs; i++)
+		if (range_inside(gpa, 1, elf->seg[i].p_paddr, elf->seg[i].p_filesz))
 			return true;
-	}
 	return false;
 }
 
@@ -208,13 +284,41 @@ static bool is_loaded(const struct elf *elf, uint64_t gpa)
 static int read_notes(struct elf *elf, const Elf64_Phdr *p, uint8_t *buf, struct vmm_error *err)
 {
 	for (size_t i = 0; i < elf->nsegs; i++) {
-		const struct segment *s = &elf->seg[i];
+		const Elf64_Phdr *s = &elf->seg[i];
 
-		if (range_inside(p->p_offset, p->p_filesz, s->offset, s->file_len))
-			return mem_read(elf->mem, s->gpa + (p->p_offset - s->offset), buf,
-					p->p_filesz);
+		if (range_inside(p->p_offset, p->p_filesz, s->p_offset, s->p_filesz))
+			return mem_read(elf->plan->mem, s->p_paddr + (p->p_offset - s->p_offset),
+					buf, p->p_filesz);
 	}
 	return image_read(elf->image, p->p_offset, buf, p->p_filesz, err);
+}
+
+int elf_note_find(const uint8_t *notes, size_t len, size_t align, const char *name, uint32_t type,
+		  const uint8_t **desc, size_t *desc_len)
+{
+	size_t want = strlen(name) + 1;
+
+	while (len >= sizeof(Elf64_Nhdr)) {
+		uint64_t name_len = get_le32(notes), value_len = get_le32(notes + 4);
+		uint64_t value_at = align_up(sizeof(Elf64_Nhdr) + name_len, align);
+		uint64_t next = align_up(value_at + value_len, align);
+
+		/* 32-bit lengths in 64-bit sums: nothing can wrap. The last note's padding may be
+		 * missing. */
+		if (value_at + value_len > len)
+			return -EBADMSG;
+		if (get_le32(notes + 8) == type && name_len == want &&
+		    memcmp(notes + sizeof(Elf64_Nhdr), name, want) == 0) {
+			*desc = notes + value_at;
+			*desc_len = (size_t)value_len;
+			return 1;
+		}
+		if (next >= len)
+			break;
+		notes += next;
+		len -= next;
+	}
+	return 0;
 }
 
 /* 1 and *entry when note segment `p` has the PVH entry, 0 when it does not. */
@@ -230,7 +334,7 @@ static int pvh_entry_in(struct elf *elf, const Elf64_Phdr *p, uint64_t *entry,
 	if (p->p_filesz > NOTES_MAX)
 		return vmm_error_set(err, -ENOEXEC,
 				     "%s: p_filesz %#" PRIx64 " of a note segment is more than %#x",
-				     path, (uint64_t)p->p_filesz, NOTES_MAX);
+				     path, p->p_filesz, NOTES_MAX);
 	notes = malloc(p->p_filesz);
 	if (!notes)
 		return vmm_error_set(err, -ENOMEM, "%s: out of memory for its notes", path);
@@ -242,7 +346,7 @@ static int pvh_entry_in(struct elf *elf, const Elf64_Phdr *p, uint64_t *entry,
 			vmm_error_set(err, ret,
 				      "%s: a note reaches beyond its segment at p_offset "
 				      "%#" PRIx64,
-				      path, (uint64_t)p->p_offset);
+				      path, p->p_offset);
 	}
 	/* an address of the size of the kernel's pointers */
 	if (ret == 1 && desc_len != 4 && desc_len != 8)
@@ -258,49 +362,44 @@ static int pvh_entry_in(struct elf *elf, const Elf64_Phdr *p, uint64_t *entry,
 static int find_entry(struct elf *elf, bool need_long_mode, struct kernel *kernel,
 		      struct vmm_error *err)
 {
-	kernel->mode = ENTRY_LONG_MODE;
-	kernel->entry = elf->header.e_entry;
-	for (size_t i = 0; i < elf->header.e_phnum && !need_long_mode; i++) {
-		const Elf64_Phdr *p = &elf->phdr[i];
-		int ret;
+	int found = 0;
 
-		if (p->p_type != PT_NOTE || p->p_filesz == 0)
-			continue;
-		ret = pvh_entry_in(elf, p, &kernel->entry, err);
-		if (ret < 0)
-			return ret;
-		if (ret == 1) {
-			kernel->mode = ENTRY_PVH;
-			break;
-		}
+	kernel->entry = elf->header.e_entry;
+	for (size_t i = 0; i < elf->header.e_phnum && !need_long_mode && found == 0; i++) {
+		const Elf64_Phdr *p = &elf->phdr[i];
+
+		if (p->p_type == PT_NOTE && p->p_filesz > 0)
+			found = pvh_entry_in(elf, p, &kernel->entry, err);
 	}
+	if (found < 0)
+		return found;
+	kernel->mode = found ? ENTRY_PVH : ENTRY_LONG_MODE;
 	if (!is_loaded(elf, kernel->entry))
 		return vmm_error_set(
 			err, -ENOEXEC, "%s: the %s entry %#" PRIx64 " is in none of its segments",
-			elf->image->path, kernel->mode == ENTRY_PVH ? "PVH" : "64-bit (e_entry)",
-			kernel->entry);
+			elf->image->path, found ? "PVH" : "64-bit (e_entry)", kernel->entry);
 	return 0;
 }
 
-int elf_load(struct boot_image *image, bool need_long_mode, struct guest_mem *mem,
-	     struct load_plan *plan, struct kernel *kernel, struct vmm_error *err)
+int elf_load(struct boot_image *image, bool need_long_mode, struct load_plan *plan,
+	     struct kernel *kernel, struct vmm_error *err)
 {
-	struct elf elf = {.image = image, .mem = mem};
-	int ret;
+	struct elf elf = {.image = image, .plan = plan};
+	int ret = read_headers(&elf, err);
 
-	ret = read_headers(&elf, err);
 	if (ret == 0)
 		ret = collect_segments(&elf, err);
-	if (ret == 0)
-		ret = segments_record(elf.seg, elf.nsegs, mem, plan, image->path, err);
+	if (ret == 0) {
+		ret = elf_record(elf.seg, elf.nsegs, plan, err);
+		if (ret < 0)
+			vmm_error_prefix(err, "%s", image->path);
+	}
 	if (ret == 0)
 		ret = load_segments(&elf, err);
 	if (ret == 0)
 		ret = find_entry(&elf, need_long_mode, kernel, err);
-	if (ret < 0)
-		return ret;
 
-	kernel->initrd_end = kernel_ram_end(mem);
+	kernel->initrd_end = kernel_ram_end(plan->mem);
 	/* Linux since 3.8; it takes 32 bits of the address that PVH has for it */
 	kernel->initrd_anywhere = kernel->mode == ENTRY_LONG_MODE;
 	kernel->cmdline_max = LINUX_CMDLINE_SIZE - 1;
@@ -311,8 +410,8 @@ int elf_load(struct boot_image *image, bool need_long_mode, struct guest_mem *me
 		.version = LINUX_PROTOCOL_MIN,
 		.loadflags = LOADED_HIGH,
 		.cmdline_size = LINUX_CMDLINE_SIZE - 1,
-		.initrd_addr_max = (uint32_t)(kernel_ram_end(mem) - 1),
+		.initrd_addr_max = (uint32_t)(kernel->initrd_end - 1),
 		.kernel_alignment = 0x200000,
 	};
-	return 0;
+	return ret;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "boot/fdt.h"
 
-#include "boot/cmdline.h"
 #include "vmm/base/bytes.h"
 
 #include <errno.h>
@@ -23,6 +22,20 @@
 #define ISA_IO 1
 
 #define UART_CLOCK_HZ 1843200
+
+/* Will the kernel do without ACPI? */
+static bool acpi_off(const char *cmdline)
+{
+	static const char word[] = "acpi=off";
+
+	for (const char *p = cmdline; (p = strstr(p, word)); p++) {
+		const char *end = p + sizeof(word) - 1;
+
+		if ((p == cmdline || p[-1] == ' ') && (*end == ' ' || *end == '\0'))
+			return true;
+	}
+	return false;
+}
 
 /* A tree in the making. The first error stays, and everything after it does nothing. */
 struct tree {
@@ -101,7 +114,7 @@ static void add_chosen(struct tree *t, const char *cmdline, uint64_t initrd_gpa,
 {
 	node_begin(t, "chosen");
 	prop_string(t, "bootargs", cmdline);
-	if (cmdline_acpi_off(cmdline))
+	if (acpi_off(cmdline))
 		prop_string(t, "stdout-path", "/soc/isa@0/serial@3f8");
 	if (initrd_len > 0) {
 		prop_u64(t, "linux,initrd-start", initrd_gpa);
@@ -265,7 +278,7 @@ int fdt_build(const struct acpi_config *platform, const struct gpa_range *ram, s
 	add_chosen(&t, cmdline, initrd_gpa, initrd_len);
 	add_memory(&t, ram, nram);
 	add_cpus(&t, platform->vcpus);
-	add_soc(&t, platform, cmdline_acpi_off(cmdline));
+	add_soc(&t, platform, acpi_off(cmdline));
 	node_end(&t);
 	if (t.ret == 0)
 		t.ret = fdt_finish(buf);
@@ -274,4 +287,19 @@ int fdt_build(const struct acpi_config *platform, const struct gpa_range *ram, s
 				     "device tree: unable to build it in %zu bytes (libfdt: %s)",
 				     size, fdt_strerror(t.ret));
 	return (int)fdt_totalsize(buf);
+}
+
+size_t fdt_words(const struct boot_config *config, char text[FDT_WORDS])
+{
+	const struct acpi_config *platform = &config->platform;
+	size_t len = 0;
+
+	text[0] = '\0';
+	if (config->device_tree || !acpi_off(config->cmdline))
+		return 0;
+	for (size_t i = 0; i < platform->nvirtio && i < ACPI_MAX_VIRTIO; i++)
+		len += (size_t)snprintf(text + len, FDT_WORDS - len,
+					" virtio_mmio.device=4K@%#" PRIx64 ":%" PRIu32,
+					platform->virtio[i].gpa, platform->virtio[i].gsi);
+	return len;
 }

@@ -22,8 +22,7 @@
 #ifndef BOOT_FDT_H
 #define BOOT_FDT_H
 
-#include "boot/acpi.h"
-#include "mem/layout.h"
+#include "boot/boot.h"
 
 /* Bytes that fdt_build() needs at most for this machine; a multiple of the page size. */
 size_t fdt_size(const struct acpi_config *platform, size_t nram, const char *cmdline);
@@ -36,5 +35,16 @@ size_t fdt_size(const struct acpi_config *platform, size_t nram, const char *cmd
 int fdt_build(const struct acpi_config *platform, const struct gpa_range *ram, size_t nram,
 	      const char *cmdline, uint64_t initrd_gpa, uint64_t initrd_len, void *buf, size_t size,
 	      struct vmm_error *err);
+
+/* enough for what fdt_words() writes */
+#define FDT_WORDS (ACPI_MAX_VIRTIO * 64UL)
+
+/*
+ * What a kernel needs on its command line to find its virtio devices, to be appended: with
+ * "acpi=off" and no device tree virtio_mmio.device=SIZE@GPA:IRQ for each (Linux,
+ * Documentation/admin-guide/kernel-parameters.txt), else nothing. Were they there beside the ACPI
+ * tables, Linux would find every device twice. Returns the length.
+ */
+size_t fdt_words(const struct boot_config *config, char text[FDT_WORDS]);
 
 #endif

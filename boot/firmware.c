@@ -127,43 +127,37 @@ static int add_region(const struct firmware *fw, struct guest_mem *mem, struct v
 	return mem_add_rom(mem, "firmware", start, LAYOUT_HIGH_BASE - start, err);
 }
 
-int firmware_image_load(const struct firmware *fw, struct guest_mem *mem, struct load_plan *plan,
-			struct vmm_error *err)
+int firmware_image_load(const struct firmware *fw, struct load_plan *plan, struct vmm_error *err)
 {
-	uint64_t gpa = LAYOUT_HIGH_BASE - fw->file.size;
-	int ret;
-
-	ret = load_plan_add(plan, mem, "firmware", gpa, fw->file.size, LOAD_DATA, err);
-	if (ret == 0)
-		ret = mem_file_load(&fw->file, 0, mem, gpa, fw->file.size, err);
-	return ret;
+	return load_plan_file(plan, "firmware", LAYOUT_HIGH_BASE - fw->file.size, &fw->file, 0,
+			      fw->file.size, err);
 }
 
 static int load_items(const struct firmware *fw, const struct boot_config *config,
-		      struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err)
+		      struct load_plan *plan, struct vmm_error *err)
 {
 	switch (config->guest) {
 	case BOOT_PLAIN:
-		return firmware_image_load(fw, mem, plan, err);
+		return firmware_image_load(fw, plan, err);
 	case BOOT_SNP:
-		return firmware_snp_load(fw, config, mem, plan, err);
+		return firmware_snp_load(fw, config, plan, err);
 	case BOOT_TDX:
-		return firmware_tdx_load(fw, config, mem, plan, err);
+		return firmware_tdx_load(fw, config, plan, err);
 	}
 	return -EINVAL;
 }
 
 int firmware_load(const struct firmware *fw, const struct boot_config *config,
-		  struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err)
+		  struct load_plan *plan, struct vmm_error *err)
 {
 	int ret;
 
 	plan->entry = (struct load_entry){.mode = ENTRY_RESET, .rip = FIRMWARE_RESET_VECTOR};
-	ret = add_region(fw, mem, err);
+	ret = add_region(fw, plan->mem, err);
 	if (ret == 0)
-		ret = load_items(fw, config, mem, plan, err);
+		ret = load_items(fw, config, plan, err);
 	if (ret == 0)
-		ret = ram_map(mem, plan, err);
+		ret = ram_map(plan, 0, err);
 	if (ret < 0)
 		vmm_error_prefix(err, "firmware %s", config->firmware);
 	return ret;

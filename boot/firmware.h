@@ -36,26 +36,25 @@ void firmware_close(struct firmware *fw);
 
 /* boot_load() for a guest with firmware. */
 int firmware_load(const struct firmware *fw, const struct boot_config *config,
-		  struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err);
+		  struct load_plan *plan, struct vmm_error *err);
 
 /* The parts that belong to one technology: the rules about the kernel, and the boot items. The
  * region of the firmware exists when the items are loaded. */
 int firmware_snp_check(const struct firmware *fw, const struct boot_config *config,
 		       struct vmm_error *err);
 int firmware_snp_load(const struct firmware *fw, const struct boot_config *config,
-		      struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err);
+		      struct load_plan *plan, struct vmm_error *err);
 
 int firmware_tdx_check(const struct firmware *fw, const struct boot_config *config,
 		       struct vmm_error *err);
 int firmware_tdx_load(const struct firmware *fw, const struct boot_config *config,
-		      struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err);
+		      struct load_plan *plan, struct vmm_error *err);
 
 /* Can an OVMF start the kernel? */
 int firmware_kernel_check(const struct firmware *fw, const struct boot_config *config,
 			  struct vmm_error *err);
 
 /* The image as one item, at its place. */
-int firmware_image_load(const struct firmware *fw, struct guest_mem *mem, struct load_plan *plan,
-			struct vmm_error *err);
+int firmware_image_load(const struct firmware *fw, struct load_plan *plan, struct vmm_error *err);
 
 #endif

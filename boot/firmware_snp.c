@@ -60,38 +60,35 @@ static enum load_kind section_kind(const struct ovmf_section *section, bool kern
 	return LOAD_ZERO;
 }
 
-static int add_section(const struct ovmf_section *section, bool kernel, struct guest_mem *mem,
-		       struct load_plan *plan, struct vmm_error *err)
+static int add_section(const struct ovmf_section *section, bool kernel, struct load_plan *plan,
+		       struct vmm_error *err)
 {
-	int ret = load_plan_add(plan, mem, ovmf_section_name(section->type), section->gpa,
-				section->len, section_kind(section, kernel), err);
-
-	if (ret == -EFAULT)
-		vmm_error_hint(err, "%s", ram_advice(mem, section->gpa, section->len));
-	return ret;
+	if (load_plan_add(plan, ovmf_section_name(section->type), section->gpa, section->len,
+			  section_kind(section, kernel), err))
+		return 0;
+	if (err->code == -EFAULT)
+		vmm_error_hint(err, "%s", ram_advice(plan->mem, section->gpa, section->len));
+	return err->code;
 }
 
 int firmware_snp_load(const struct firmware *fw, const struct boot_config *config,
-		      struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err)
+		      struct load_plan *plan, struct vmm_error *err)
 {
-	const struct ovmf_section *section;
 	uint8_t table[KERNEL_HASHES_SIZE] = {0};
 	int ret;
 
 	plan->entry.ap_eip = fw->ovmf.ap_eip;
-	ret = firmware_image_load(fw, mem, plan, err);
+	ret = firmware_image_load(fw, plan, err);
 	for (size_t i = 0; i < fw->ovmf.nsections && ret == 0; i++)
-		ret = add_section(&fw->ovmf.section[i], config->kernel, mem, plan, err);
+		ret = add_section(&fw->ovmf.section[i], config->kernel, plan, err);
 	if (ret < 0 || !config->kernel)
 		return ret;
-	if (!mem->unseen) /* or it would read gigabytes for hashes that nobody looks at */
+	if (!plan->mem->unseen) /* or it would read gigabytes for hashes that nobody looks at */
 		ret = kernel_hashes_build(&fw->kernel.kernel,
 					  fw->kernel.have_initrd ? &fw->kernel.initrd : NULL,
 					  config->cmdline, table, err);
 	if (ret < 0)
 		return ret;
 	/* with zeros around the table */
-	section = hash_section(&fw->ovmf);
-	mem_note_written(mem, section->gpa, section->len);
-	return mem_write(mem, fw->ovmf.hash_gpa, table, sizeof(table));
+	return mem_write(plan->mem, fw->ovmf.hash_gpa, table, sizeof(table));
 }

@@ -89,7 +89,7 @@ int firmware_tdx_check(const struct firmware *fw, const struct boot_config *conf
 /* Where the loader writes, and how much it wrote. */
 struct target {
 	const struct tdvf_section *section;
-	struct guest_mem *mem;
+	struct load_plan *plan;
 	uint64_t used;
 };
 
@@ -101,29 +101,29 @@ static int write_hob(const struct firmware *fw, const struct boot_config *config
 	struct gpa_range ram[MEM_MAX_REGIONS];
 	const struct td_hob_config hob = {
 		.ram = ram,
-		.nram = ram_ranges(target->mem, ram),
+		.nram = ram_ranges(target->plan->mem, ram),
 		.tdvf = &fw->tdvf,
 		.payload = payload,
 		.payload_gpa = payload ? payload->gpa : 0,
 		.acpi = payload ? &config->platform : NULL,
 	};
-	int ret = td_hob_build(&hob, s->gpa, mem_ptr(target->mem, s->gpa, s->len), s->len, err);
+	int ret =
+		td_hob_build(&hob, s->gpa, mem_ptr(target->plan->mem, s->gpa, s->len), s->len, err);
 
 	target->used = ret < 0 ? 0 : (uint64_t)ret;
-	mem_note_written(target->mem, s->gpa, target->used);
 	return ret < 0 ? ret : 0;
 }
 
 static int write_kernel(const struct mem_file *kernel, struct target *target, struct vmm_error *err)
 {
 	target->used = kernel->size;
-	return mem_file_load(kernel, 0, target->mem, target->section->gpa, kernel->size, err);
+	return mem_file_load(kernel, 0, target->plan->mem, target->section->gpa, kernel->size, err);
 }
 
 static int write_cmdline(const char *cmdline, struct target *target)
 {
 	target->used = strlen(cmdline) + 1;
-	return mem_write(target->mem, target->section->gpa, cmdline, target->used);
+	return mem_write(target->plan->mem, target->section->gpa, cmdline, target->used);
 }
 
 static int write_contents(const struct firmware *fw, const struct boot_config *config,
@@ -138,27 +138,24 @@ static int write_contents(const struct firmware *fw, const struct boot_config *c
 	if (s == param_section(&fw->tdvf) && config->kernel)
 		return write_cmdline(config->cmdline, target);
 	target->used = s->raw;
-	if (s->raw == 0) /* nothing to put there: zeros */
-		mem_note_written(target->mem, s->gpa, s->len);
-	return mem_file_load(&fw->file, s->offset, target->mem, s->gpa, s->raw, err);
+	return mem_file_load(&fw->file, s->offset, target->plan->mem, s->gpa, s->raw, err);
 }
 
 static int add_section(const struct firmware *fw, const struct boot_config *config,
-		       const struct tdvf_section *s, struct guest_mem *mem, struct load_plan *plan,
-		       struct vmm_error *err)
+		       const struct tdvf_section *s, struct load_plan *plan, struct vmm_error *err)
 {
-	struct target target = {.section = s, .mem = mem};
+	struct target target = {.section = s, .plan = plan};
 	enum load_kind kind = s->type == TDVF_TEMP_MEM ? LOAD_ZERO : LOAD_DATA;
 	struct load_item *item;
-	int ret;
+	int ret = 0;
 
-	ret = load_plan_add(plan, mem, tdvf_type_name(s->type), s->gpa, s->len, kind, err);
-	if (ret < 0)
-		return ret;
+	item = load_plan_reserve(plan, tdvf_type_name(s->type), s->gpa, s->len, kind, err);
+	if (!item)
+		return err->code;
 	if (kind == LOAD_DATA)
 		ret = write_contents(fw, config, &target, err);
-	item = &plan->item[plan->nitems - 1];
 	item->used = target.used;
+	item->written = s->len; /* zeros follow */
 	item->measured = s->attributes & TDVF_MR_EXTEND;
 	return ret;
 }
@@ -180,15 +177,15 @@ static int check_memory(const struct tdvf *tdvf, const struct guest_mem *mem, st
 }
 
 int firmware_tdx_load(const struct firmware *fw, const struct boot_config *config,
-		      struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err)
+		      struct load_plan *plan, struct vmm_error *err)
 {
 	const struct tdvf_section *hob = tdvf_find(&fw->tdvf, TDVF_TD_HOB);
-	int ret = check_memory(&fw->tdvf, mem, err);
+	int ret = check_memory(&fw->tdvf, plan->mem, err);
 
 	if (hob && tdvf_added(hob))
 		plan->entry.arg = hob->gpa;
 	for (size_t i = 0; i < fw->tdvf.nsections && ret == 0; i++)
 		if (tdvf_added(&fw->tdvf.section[i]))
-			ret = add_section(fw, config, &fw->tdvf.section[i], mem, plan, err);
+			ret = add_section(fw, config, &fw->tdvf.section[i], plan, err);
 	return ret;
 }

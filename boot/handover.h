@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a started kernel is told, and the two forms of telling it: Linux boot parameters for the
- * 64-bit entry, PVH start info for the PVH entry. Both stand in one page at LOWMEM_PARAMS.
+ * What a started kernel is told: Linux boot parameters for the 64-bit entry, PVH start info for the
+ * PVH entry, and what an SNP guest without firmware needs to know that it is one.
  */
 #ifndef BOOT_HANDOVER_H
 #define BOOT_HANDOVER_H
@@ -16,24 +16,12 @@ struct handover {
 	uint64_t setup_data; /* gpa of a struct setup_data, 0: none; not possible with PVH */
 };
 
-/* Writes the boot parameters, with the plan's memory map, and records them. */
-int params_load(const struct handover *handover, const struct kernel *kernel, struct guest_mem *mem,
-		struct load_plan *plan, struct vmm_error *err);
-
-/* The same for PVH: start info, list of modules, memory map. */
-int pvh_load(const struct handover *handover, struct guest_mem *mem, struct load_plan *plan,
-	     struct vmm_error *err);
-
 /*
- * Page tables at LOWMEM_PAGE_TABLES that map the first 4 GiB to themselves, by 2 MiB pages; the
- * top-level table is the first of them. With a C-bit (position `cbit`, 0: none) all are encrypted.
+ * Writes and records it, with the plan's memory map, and sets the plan's entry. The 64-bit entry has
+ * page tables that map the first 4 GiB to themselves; with a C-bit (position `cbit`, 0: none) all of
+ * that is encrypted. An SNP guest without a C-bit has its pages, but is not told of them.
  */
-int page_tables_load(uint32_t cbit, struct guest_mem *mem, struct load_plan *plan,
-		     struct vmm_error *err);
-
-/* What an SNP guest without firmware needs to know that it is one; put in front of the setup_data
- * list. Without a C-bit the pages are there, but the guest is not told. */
-int snp_pages_load(uint32_t cbit, struct handover *handover, struct guest_mem *mem,
-		   struct load_plan *plan, struct vmm_error *err);
+int handover_load(struct handover *handover, const struct kernel *kernel, bool snp, uint32_t cbit,
+		  struct load_plan *plan, struct vmm_error *err);
 
 #endif

@@ -58,8 +58,8 @@ int igvm_refuse(const struct igvm_header *header, int code, struct vmm_error *er
 int igvm_demand(const struct igvm *igvm, struct boot_demand *demand, struct vmm_error *err);
 
 /* boot_load() for a guest in an IGVM file. */
-int igvm_load(const struct igvm *igvm, const struct boot_config *config, struct guest_mem *mem,
-	      struct load_plan *plan, struct vmm_error *err);
+int igvm_load(const struct igvm *igvm, const struct boot_config *config, struct load_plan *plan,
+	      struct vmm_error *err);
 
 /* --- igvm_vp.c: registers --------------------------------------------------------------------- */
 
@@ -98,7 +98,7 @@ int igvm_area_add(struct igvm_areas *areas, const struct igvm *igvm,
 
 /* Copies the area to where the header says, as a boot item that is not measured. */
 int igvm_area_insert(struct igvm_areas *areas, const struct igvm_header *header,
-		     struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err);
+		     struct load_plan *plan, struct vmm_error *err);
 
 void igvm_areas_free(struct igvm_areas *areas);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct igvm_area *find_area(struct igvm_areas *areas, uint32_t index)
 {
@@ -61,22 +62,22 @@ int igvm_area_add(struct igvm_areas *areas, const struct igvm *igvm,
 }
 
 int igvm_area_insert(struct igvm_areas *areas, const struct igvm_header *header,
-		     struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err)
+		     struct load_plan *plan, struct vmm_error *err)
 {
 	uint32_t index = get_le32(header->data + INSERT_INDEX);
 	uint64_t gpa = get_le64(header->data + INSERT_GPA);
 	struct igvm_area *area = find_area(areas, index);
-	int ret;
+	void *to;
 
 	if (!area || !area->bytes)
 		return igvm_refuse(header, -EINVAL, err, "area %u %s", index,
 				   area ? "has been inserted before" : "does not exist");
-	ret = load_plan_add(plan, mem, "parameter area", gpa, area->len, LOAD_UNMEASURED, err);
-	if (ret == 0)
-		ret = mem_write(mem, gpa, area->bytes, area->len);
+	to = load_plan_add(plan, "parameter area", gpa, area->len, LOAD_UNMEASURED, err);
+	if (to)
+		memcpy(to, area->bytes, area->len);
 	free(area->bytes);
 	area->bytes = NULL;
-	return ret;
+	return to ? 0 : err->code;
 }
 
 void igvm_areas_free(struct igvm_areas *areas)

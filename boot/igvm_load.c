@@ -57,19 +57,23 @@ static int flush_copy(struct loader *l, struct vmm_error *err)
 static int flush(struct loader *l, struct vmm_error *err)
 {
 	struct run run = l->run;
+	struct load_item *item;
 	int ret;
 
 	if (run.len == 0)
 		return 0;
 	l->run.len = 0;
 	/* before anything is written there */
-	ret = load_plan_add(l->plan, l->mem, run.name, run.gpa, run.len, run.kind, err);
-	if (ret == -EFAULT)
+	item = load_plan_reserve(l->plan, run.name, run.gpa, run.len, run.kind, err);
+	if (!item && err->code == -EFAULT)
 		vmm_error_hint(err, "%s", ram_advice(l->mem, run.gpa, run.len));
-	if (ret < 0)
-		return ret;
-	l->plan->item[l->plan->nitems - 1].used = run.used;
-	return flush_copy(l, err);
+	if (!item)
+		return err->code;
+	item->used = run.used;
+	ret = flush_copy(l, err);
+	if (ret == 0)
+		item->written = run.len; /* the rest is zeros, says the format */
+	return ret;
 }
 
 /* Can the pages at [gpa, gpa + len) be part of the run? */
@@ -100,10 +104,8 @@ static int add_pages(struct loader *l, const struct run *page, uint64_t offset,
 	} else {
 		l->run.len += page->len;
 	}
-	if (ret < 0 || offset == 0) {
-		mem_note_written(l->mem, page->gpa, page->len); /* zeros, says the format */
+	if (ret < 0 || offset == 0)
 		return ret;
-	}
 	l->run.used = page->gpa + page->len - l->run.gpa;
 	if (copy_goes_on(&l->copy, page->gpa, offset)) {
 		l->copy.len += page->len;
@@ -179,9 +181,10 @@ static int page_data(struct loader *l, const struct igvm_header *header, struct 
 	/* what the firmware fills in goes to it page by page, whatever the file has for it */
 	if (ret == 0 && (page.kind == LOAD_SECRETS || page.kind == LOAD_CPUID)) {
 		ret = flush(l, err);
-		return ret < 0 ? ret
-			       : load_plan_add(l->plan, l->mem, page.name, page.gpa, page.len,
-					       page.kind, err);
+		if (ret == 0 &&
+		    !load_plan_add(l->plan, page.name, page.gpa, page.len, page.kind, err))
+			ret = err->code;
+		return ret;
 	}
 	return ret < 0 ? ret : add_pages(l, &page, offset, err);
 }
@@ -253,7 +256,7 @@ static int directive(struct loader *l, const struct igvm_header *header, struct 
 		ret = check_order(l, header, err);
 		if (ret == 0)
 			ret = flush(l, err);
-		return ret < 0 ? ret : igvm_area_insert(&l->areas, header, l->mem, l->plan, err);
+		return ret < 0 ? ret : igvm_area_insert(&l->areas, header, l->plan, err);
 	case IGVM_PARAMETER_AREA:
 		return igvm_area_add(&l->areas, l->igvm, header, err);
 	case IGVM_VP_CONTEXT:
@@ -336,18 +339,18 @@ static int load(struct loader *l, struct vmm_error *err)
 		ret = vmm_error_set(err, -EINVAL, "it has no pages for this platform");
 	if (ret == 0)
 		ret = check_start(l->plan, err);
-	return ret < 0 ? ret : ram_map(l->mem, l->plan, err);
+	return ret < 0 ? ret : ram_map(l->plan, 0, err);
 }
 
-int igvm_load(const struct igvm *igvm, const struct boot_config *config, struct guest_mem *mem,
-	      struct load_plan *plan, struct vmm_error *err)
+int igvm_load(const struct igvm *igvm, const struct boot_config *config, struct load_plan *plan,
+	      struct vmm_error *err)
 {
 	struct loader *l = calloc(1, sizeof(*l));
 	int ret;
 
 	if (!l)
 		return vmm_error_errno(err, -ENOMEM, "unable to load the IGVM file");
-	*l = (struct loader){.igvm = igvm, .config = config, .mem = mem, .plan = plan};
+	*l = (struct loader){.igvm = igvm, .config = config, .mem = plan->mem, .plan = plan};
 	ret = load(l, err);
 	if (ret < 0)
 		vmm_error_prefix(err, "igvm: %s", config->igvm);

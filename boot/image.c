@@ -111,7 +111,6 @@ int image_load(struct boot_image *image, uint64_t offset, const struct guest_mem
 	       uint64_t len, struct vmm_error *err)
 {
 	void *to;
-	int ret;
 
 	/* the fast way, for all but the first bytes, which count as they were read at first */
 	if (!image->codec && offset >= image->head_len)
@@ -121,10 +120,7 @@ int image_load(struct boot_image *image, uint64_t offset, const struct guest_mem
 		return vmm_error_set(err, -EFAULT,
 				     "%s: %llu bytes at guest address %#llx are not all in RAM",
 				     image->path, (unsigned long long)len, (unsigned long long)gpa);
-	ret = image_read(image, offset, to, len, err);
-	if (ret == 0)
-		mem_note_written(mem, gpa, len);
-	return ret;
+	return image_read(image, offset, to, len, err);
 }
 
 int image_finish(struct boot_image *image, struct vmm_error *err)

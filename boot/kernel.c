@@ -76,15 +76,15 @@ uint64_t kernel_ram_end(const struct guest_mem *mem)
 	return low ? low->gpa + low->len : LOWMEM_END;
 }
 
-int kernel_load(struct boot_image *image, bool need_long_mode, struct guest_mem *mem,
-		struct load_plan *plan, struct kernel *kernel, struct vmm_error *err)
+int kernel_load(struct boot_image *image, bool need_long_mode, struct load_plan *plan,
+		struct kernel *kernel, struct vmm_error *err)
 {
 	int ret;
 
 	if (bzimage_is(image))
-		ret = bzimage_load(image, mem, plan, kernel, err);
+		ret = bzimage_load(image, plan, kernel, err);
 	else if (elf_is(image))
-		ret = elf_load(image, need_long_mode, mem, plan, kernel, err);
+		ret = elf_load(image, need_long_mode, plan, kernel, err);
 	else
 		ret = refuse(image, err);
 	if (ret == 0)

@@ -10,6 +10,7 @@
 #include "mem/plan.h"
 
 #include <asm/bootparam.h>
+#include <elf.h>
 #include <stdbool.h>
 
 /* In every setup header (boot.rst, "The Real-Mode Kernel Header"). */
@@ -33,18 +34,33 @@ struct kernel {
  * Finds out what the file is, and loads it. `need_long_mode`: only the 64-bit entry will do. What
  * is no kernel for this machine is refused by what it is.
  */
-int kernel_load(struct boot_image *image, bool need_long_mode, struct guest_mem *mem,
-		struct load_plan *plan, struct kernel *kernel, struct vmm_error *err);
+int kernel_load(struct boot_image *image, bool need_long_mode, struct load_plan *plan,
+		struct kernel *kernel, struct vmm_error *err);
 
 /* Linux x86 boot protocol, 64-bit entry (Documentation/arch/x86/boot.rst). */
 bool bzimage_is(const struct boot_image *image);
-int bzimage_load(struct boot_image *image, struct guest_mem *mem, struct load_plan *plan,
-		 struct kernel *kernel, struct vmm_error *err);
+int bzimage_load(struct boot_image *image, struct load_plan *plan, struct kernel *kernel,
+		 struct vmm_error *err);
 
 /* ELF, started at its PVH entry if it has one and that is allowed, else at its 64-bit entry. */
 bool elf_is(const struct boot_image *image);
-int elf_load(struct boot_image *image, bool need_long_mode, struct guest_mem *mem,
-	     struct load_plan *plan, struct kernel *kernel, struct vmm_error *err);
+int elf_load(struct boot_image *image, bool need_long_mode, struct load_plan *plan,
+	     struct kernel *kernel, struct vmm_error *err);
+
+/* The loadable segments of an ELF kernel as boot items. Segments begin and end anywhere, boot items are
+ * whole pages that never overlap: a page that two segments share belongs to the lower one's item.
+ * Sorts them by address, and refuses those that overlap (-EEXIST). */
+#define ELF_SEGMENTS_MAX 32
+
+int elf_record(Elf64_Phdr *seg, size_t nsegs, struct load_plan *plan, struct vmm_error *err);
+
+/*
+ * Looks for the note `type` of owner `name` among `len` bytes of notes, aligned to `align` (4 or
+ * 8; System V gABI, chapter 5, "Note Section"). Returns 1 and sets *desc and *desc_len (pointing
+ * into `notes`), 0 when there is none, or -EBADMSG when a note reaches beyond the end.
+ */
+int elf_note_find(const uint8_t *notes, size_t len, size_t align, const char *name, uint32_t type,
+		  const uint8_t **desc, size_t *desc_len);
 
 /* Where RAM below the hole ends. Kernel, initrd and device tree lie below it. */
 uint64_t kernel_ram_end(const struct guest_mem *mem);

@@ -16,10 +16,18 @@ size_t ram_ranges(const struct guest_mem *mem, struct gpa_range ram[MEM_MAX_REGI
 	return n;
 }
 
-int ram_map(const struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err)
+uint64_t ram_end(const struct guest_mem *mem)
 {
 	struct gpa_range ram[MEM_MAX_REGIONS];
-	size_t nram = ram_ranges(mem, ram);
+	size_t n = ram_ranges(mem, ram);
+
+	return n ? ram[n - 1].gpa + ram[n - 1].len : 0;
+}
+
+int ram_map(struct load_plan *plan, uint64_t from, struct vmm_error *err)
+{
+	struct gpa_range ram[MEM_MAX_REGIONS];
+	size_t nram = ram_ranges(plan->mem, ram);
 	bool told = false;
 	int ret = 0;
 
@@ -30,8 +38,12 @@ int ram_map(const struct guest_mem *mem, struct load_plan *plan, struct vmm_erro
 					    err);
 			told = true;
 		}
-		if (i < nram && ret == 0)
-			ret = load_plan_map(plan, ram[i].gpa, ram[i].len, GPA_RAM, err);
+		if (i < nram && ret == 0) {
+			uint64_t start = ram[i].gpa > from ? ram[i].gpa : from;
+
+			ret = load_plan_map(plan, start, ram[i].gpa + ram[i].len - start, GPA_RAM,
+					    err);
+		}
 	}
 	return ret;
 }

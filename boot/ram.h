@@ -8,8 +8,12 @@
 /* Those that do not lie in the hole for devices and firmware, ascending; returns how many. */
 size_t ram_ranges(const struct guest_mem *mem, struct gpa_range ram[MEM_MAX_REGIONS]);
 
-/* Tells the guest of these in the plan's map, and of pages that nothing may be put into. */
-int ram_map(const struct guest_mem *mem, struct load_plan *plan, struct vmm_error *err);
+/* The end of all of them. */
+uint64_t ram_end(const struct guest_mem *mem);
+
+/* Tells the guest of these, as far as they lie at or above `from`, in the plan's map, and of pages
+ * that nothing may be put into. */
+int ram_map(struct load_plan *plan, uint64_t from, struct vmm_error *err);
 
 /*
  * What helps when something has to be at [gpa, gpa + len) and no RAM is there: more memory, or

@@ -144,7 +144,7 @@ int cc_walk(struct cc_launch *launch, const struct load_plan *plan, struct vmm_e
 	int ret = 0;
 
 	if (launch->ops->private_memory)
-		ret = load_plan_check_written(plan, launch->mem, err);
+		ret = load_plan_check_written(plan, err);
 	for (size_t i = 0; ret == 0 && launch->ops->private_memory && i < launch->mem->nregions;
 	     i++)
 		ret = make_private(launch, &launch->mem->region[i], plan, err);

@@ -87,7 +87,6 @@ int mem_write(const struct guest_mem *mem, uint64_t gpa, const void *buf, size_t
 		return ret;
 	memcpy(pin.ptr, buf, len);
 	mem_unpin(&pin);
-	mem_note_written(mem, gpa, len);
 	return 0;
 }
 
@@ -127,32 +126,6 @@ void *mem_ptr(const struct guest_mem *mem, uint64_t gpa, uint64_t len)
 	ptr = pin.ptr;
 	mem_unpin(&pin);
 	return ptr;
-}
-
-/* Devices write through here while the guest runs, for which none of this is. */
-void mem_note_written(const struct guest_mem *mem, uint64_t gpa, uint64_t len)
-{
-	const struct mem_region *r = mem->sealed ? NULL : mem_find(mem, gpa, len);
-	uint64_t page, end;
-
-	if (!r || !r->state || len == 0)
-		return;
-	page = (gpa - r->gpa) / PAGE_SIZE;
-	end = (gpa - r->gpa + len - 1) / PAGE_SIZE + 1;
-	mem_state_note_written(r->state, page, end - page);
-}
-
-bool mem_first_unwritten(const struct guest_mem *mem, uint64_t gpa, uint64_t len, uint64_t *first)
-{
-	const struct mem_region *r = mem_find(mem, gpa, len);
-	uint64_t page, end;
-
-	if (!r || !r->state || mem->sealed || len == 0)
-		return false;
-	end = (gpa - r->gpa + len - 1) / PAGE_SIZE + 1;
-	page = mem_state_unwritten(r->state, (gpa - r->gpa) / PAGE_SIZE, end);
-	*first = r->gpa + page * PAGE_SIZE;
-	return page < end;
 }
 
 int mem_is_private(const struct guest_mem *mem, uint64_t gpa)

@@ -111,17 +111,13 @@ static int load_piece(const struct mem_file *file, uint64_t offset, const struct
 	const struct mem_region *r = mem_find(mem, gpa, len);
 	uint8_t *p = mem_ptr(mem, gpa, len);
 	uint64_t done = 0;
-	int ret;
 
 	if (mem->backing == MEM_MEMFD && mem->pages != MEM_PAGES_RESERVED &&
 	    range_inside(offset, len, 0, file->size) && file->sys->ops->copy)
 		done = copy_to_memfd(file, offset, r, gpa, len);
 	else if (mem->vm && mem->backing != MEM_MEMFD)
 		make_pages(file->sys, p, len);
-	ret = mem_file_read(file, offset + done, p + done, len - done, err);
-	if (ret == 0)
-		mem_note_written(mem, gpa, len);
-	return ret;
+	return mem_file_read(file, offset + done, p + done, len - done, err);
 }
 
 /* Are the bytes there? Those in the middle are believed to be. */
@@ -147,12 +143,8 @@ int mem_file_load(const struct mem_file *file, uint64_t offset, const struct gue
 		return vmm_error_set(err, -EFAULT,
 				     "%s: %llu bytes at guest address %#llx are not all in RAM",
 				     file->path, (unsigned long long)len, (unsigned long long)gpa);
-	if (mem->unseen) {
-		ret = look_up(file, offset, len, err);
-		if (ret == 0)
-			mem_note_written(mem, gpa, len);
-		return ret;
-	}
+	if (mem->unseen)
+		return look_up(file, offset, len, err);
 	for (uint64_t at = 0; ret == 0 && at < len; at += step) {
 		step = len - at < LOAD_PIECE ? len - at : LOAD_PIECE;
 		ret = mem_check_stop(mem, err);

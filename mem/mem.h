@@ -154,18 +154,6 @@ uint64_t mem_private_pages(const struct guest_mem *mem);
 void *mem_ptr(const struct guest_mem *mem, uint64_t gpa, uint64_t len);
 
 /*
- * For the loader: the pages that [gpa, gpa + len) touches have what the guest is to find in them.
- * mem_write() and mem_file_load() say so themselves; who writes through mem_ptr() does here, and
- * who wants zeros that nobody has to write. KVM makes zeros of every page that was forgotten,
- * and measures them, so a launch asks mem_first_unwritten() before it hands pages over.
- */
-void mem_note_written(const struct guest_mem *mem, uint64_t gpa, uint64_t len);
-
-/* Is there a page in [gpa, gpa + len) that was not written, and which is the first? Not known, and
- * false, of a VM without private memory, and once the guest runs. */
-bool mem_first_unwritten(const struct guest_mem *mem, uint64_t gpa, uint64_t len, uint64_t *first);
-
-/*
  * For the loader, before it writes there: of the 2 MiB that `gpa` is inside of (not at the start of)
  * the guest is going to use a part at first, and nothing is known of the rest. With
  * MEM_PAGES_TRANSPARENT it gets small pages then: a large one would cost a VM of some ten MiB one or

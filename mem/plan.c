@@ -4,10 +4,12 @@
 #include "vmm/base/bytes.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
-void load_plan_init(struct load_plan *plan)
+void load_plan_init(struct load_plan *plan, struct guest_mem *mem)
 {
+	plan->mem = mem;
 	/* the arrays stay untouched: most of their pages never come into being */
 	plan->nitems = 0;
 	plan->nmap = 0;
@@ -21,38 +23,48 @@ static const struct load_item *overlapping(const struct load_plan *plan, uint64_
 	for (size_t i = 0; i < plan->nitems; i++) {
 		const struct load_item *item = &plan->item[i];
 
-		if (gpa < item->gpa + item->len && item->gpa < gpa + len)
+		if (ranges_overlap(gpa, len, item->gpa, item->len))
 			return item;
 	}
 	return NULL;
 }
 
-int load_plan_add(struct load_plan *plan, const struct guest_mem *mem, const char *name,
-		  uint64_t gpa, uint64_t used, enum load_kind kind, struct vmm_error *err)
+static int check_item(const struct load_plan *plan, const char *name, uint64_t gpa, uint64_t used,
+		      uint64_t *len, struct vmm_error *err)
 {
 	const struct load_item *other;
-	struct load_item *item;
-	uint64_t len;
 
-	if (used == 0 || !is_aligned(gpa, PAGE_SIZE) || !align_up_checked(used, PAGE_SIZE, &len))
+	if (used == 0 || !is_aligned(gpa, PAGE_SIZE) || !align_up_checked(used, PAGE_SIZE, len))
 		return vmm_error_set(err, -EINVAL,
-				     "%s: %llu bytes at %#llx do not make a range of pages", name,
-				     (unsigned long long)used, (unsigned long long)gpa);
-	if (!mem_find(mem, gpa, len))
+				     "%s: %" PRIu64 " bytes at %#" PRIx64
+				     " do not make a range of pages",
+				     name, used, gpa);
+	if (!mem_ptr(plan->mem, gpa, *len))
 		return vmm_error_set(err, -EFAULT,
-				     "%s: %llu bytes at %#llx are not all in guest RAM", name,
-				     (unsigned long long)len, (unsigned long long)gpa);
-	other = overlapping(plan, gpa, len);
+				     "%s: %" PRIu64 " bytes at %#" PRIx64
+				     " are not all in guest RAM",
+				     name, *len, gpa);
+	other = overlapping(plan, gpa, *len);
 	if (other)
-		return vmm_error_set(
-			err, -EEXIST, "%s: %llu bytes at %#llx overlap %s at %#llx+%#llx", name,
-			(unsigned long long)len, (unsigned long long)gpa, other->name,
-			(unsigned long long)other->gpa, (unsigned long long)other->len);
+		return vmm_error_set(err, -EEXIST,
+				     "%s: %" PRIu64 " bytes at %#" PRIx64 " overlap %s at %#" PRIx64
+				     "+%#" PRIx64,
+				     name, *len, gpa, other->name, other->gpa, other->len);
 	if (plan->nitems == LOAD_PLAN_ITEMS)
 		return vmm_error_set(err, -ENOSPC,
 				     "%s: the load plan is full, it has room for %d boot items",
 				     name, LOAD_PLAN_ITEMS);
+	return 0;
+}
 
+struct load_item *load_plan_reserve(struct load_plan *plan, const char *name, uint64_t gpa,
+				    uint64_t used, enum load_kind kind, struct vmm_error *err)
+{
+	struct load_item *item;
+	uint64_t len = 0;
+
+	if (check_item(plan, name, gpa, used, &len, err) < 0)
+		return NULL;
 	item = &plan->item[plan->nitems++];
 	*item = (struct load_item){
 		.kind = kind,
@@ -62,52 +74,71 @@ int load_plan_add(struct load_plan *plan, const struct guest_mem *mem, const cha
 		.used = kind == LOAD_ZERO ? 0 : used,
 	};
 	snprintf(item->name, sizeof(item->name), "%s", name);
-	return 0;
+	return item;
 }
 
-int load_plan_check_written(const struct load_plan *plan, const struct guest_mem *mem,
-			    struct vmm_error *err)
+void *load_plan_add(struct load_plan *plan, const char *name, uint64_t gpa, uint64_t used,
+		    enum load_kind kind, struct vmm_error *err)
 {
-	uint64_t gpa;
+	struct load_item *item = load_plan_reserve(plan, name, gpa, used, kind, err);
 
+	if (!item)
+		return NULL;
+	item->written = item->used;
+	return mem_ptr(plan->mem, gpa, item->len);
+}
+
+int load_plan_file(struct load_plan *plan, const char *name, uint64_t gpa,
+		   const struct mem_file *file, uint64_t offset, uint64_t len,
+		   struct vmm_error *err)
+{
+	struct load_item *item = load_plan_reserve(plan, name, gpa, len, LOAD_DATA, err);
+	int ret = item ? mem_file_load(file, offset, plan->mem, gpa, len, err) : err->code;
+
+	if (ret == 0)
+		item->written = len;
+	return ret;
+}
+
+int load_plan_check_written(const struct load_plan *plan, struct vmm_error *err)
+{
 	for (size_t i = 0; i < plan->nitems; i++) {
 		const struct load_item *item = &plan->item[i];
 
-		if (item->src || (item->kind != LOAD_DATA && item->kind != LOAD_UNMEASURED))
+		if (item->src || (item->kind != LOAD_DATA && item->kind != LOAD_UNMEASURED) ||
+		    item->written >= (item->used ? item->used : item->len))
 			continue;
-		if (mem_first_unwritten(mem, item->gpa, item->used ? item->used : item->len, &gpa))
-			return vmm_error_set(err, -ENODATA,
-					     "%s at %#llx: nobody has written that page, the guest "
-					     "would find zeros there",
-					     item->name, (unsigned long long)gpa);
+		return vmm_error_set(
+			err, -ENODATA,
+			"%s at %#" PRIx64
+			": nobody has written that page, the guest would find zeros there",
+			item->name, item->gpa + align_down(item->written, PAGE_SIZE));
 	}
 	return 0;
 }
 
 /* The highest free place inside [low, high), which is part of one region; false if none. */
-static bool find_inside(const struct load_plan *plan, uint64_t len, uint64_t align, uint64_t low,
-			uint64_t high, uint64_t *gpa)
+static bool find_inside(const struct load_plan *plan, uint64_t len, uint64_t low, uint64_t high,
+			uint64_t *gpa)
 {
 	const struct load_item *item;
-	uint64_t at;
 
 	/* each round goes below one more item, so this ends */
 	for (; high > low && high - low >= len; high = item->gpa) {
-		at = align_down(high - len, align);
-		if (at < low)
+		*gpa = align_down(high - len, PAGE_SIZE);
+		if (*gpa < low)
 			return false;
-		item = overlapping(plan, at, len);
-		if (!item) {
-			*gpa = at;
+		item = overlapping(plan, *gpa, len);
+		if (!item)
 			return true;
-		}
 	}
 	return false;
 }
 
-int load_plan_find(const struct load_plan *plan, const struct guest_mem *mem, uint64_t len,
-		   uint64_t align, uint64_t low, uint64_t high, uint64_t *gpa)
+int load_plan_find(const struct load_plan *plan, uint64_t len, uint64_t low, uint64_t high,
+		   uint64_t *gpa)
 {
+	const struct guest_mem *mem = plan->mem;
 	bool found = false;
 
 	if (!align_up_checked(len ? len : 1, PAGE_SIZE, &len))
@@ -118,7 +149,7 @@ int load_plan_find(const struct load_plan *plan, const struct guest_mem *mem, ui
 		uint64_t to = r->gpa + r->len < high ? r->gpa + r->len : high;
 		uint64_t at;
 
-		if (find_inside(plan, len, align, from, to, &at) && (!found || at > *gpa)) {
+		if (find_inside(plan, len, from, to, &at) && (!found || at > *gpa)) {
 			*gpa = at;
 			found = true;
 		}
@@ -140,39 +171,30 @@ static const struct load_item *next_item(const struct load_plan *plan, uint64_t 
 	return next;
 }
 
-static int fill_region(struct load_plan *plan, const struct guest_mem *mem,
-		       const struct mem_region *r, const char *name, enum load_kind kind,
-		       struct vmm_error *err)
+static int fill_region(struct load_plan *plan, const struct mem_region *r, const char *name,
+		       enum load_kind kind, struct vmm_error *err)
 {
 	uint64_t end = r->gpa + r->len;
-	uint64_t at = r->gpa;
 
-	while (at < end) {
+	for (uint64_t at = r->gpa, next; at < end; at = next) {
 		const struct load_item *item = next_item(plan, at, end);
 		uint64_t to = item ? item->gpa : end;
-		uint64_t next = item ? item->gpa + item->len : end;
 
-		if (to > at) {
-			int ret = load_plan_add(plan, mem, name, at, to - at, kind, err);
-
-			if (ret < 0)
-				return ret;
-		}
-		at = next;
+		next = item ? item->gpa + item->len : end;
+		if (to > at && !load_plan_add(plan, name, at, to - at, kind, err))
+			return err->code;
 	}
 	return 0;
 }
 
-int load_plan_fill(struct load_plan *plan, const struct guest_mem *mem, const char *name,
-		   enum load_kind kind, struct vmm_error *err)
+int load_plan_fill(struct load_plan *plan, const char *name, enum load_kind kind,
+		   struct vmm_error *err)
 {
-	for (size_t i = 0; i < mem->nregions; i++) {
-		int ret = fill_region(plan, mem, &mem->region[i], name, kind, err);
+	int ret = 0;
 
-		if (ret < 0)
-			return ret;
-	}
-	return 0;
+	for (size_t i = 0; i < plan->mem->nregions && ret == 0; i++)
+		ret = fill_region(plan, &plan->mem->region[i], name, kind, err);
+	return ret;
 }
 
 int load_plan_map(struct load_plan *plan, uint64_t gpa, uint64_t len, enum gpa_type type,
@@ -183,9 +205,10 @@ int load_plan_map(struct load_plan *plan, uint64_t gpa, uint64_t len, enum gpa_t
 
 	if (len == 0 || __builtin_add_overflow(gpa, len, &end) ||
 	    (last && gpa < last->gpa + last->len))
-		return vmm_error_set(
-			err, -EINVAL, "memory map: %#llx+%#llx (%s) is empty or out of order",
-			(unsigned long long)gpa, (unsigned long long)len, gpa_type_name(type));
+		return vmm_error_set(err, -EINVAL,
+				     "memory map: %#" PRIx64 "+%#" PRIx64
+				     " (%s) is empty or out of order",
+				     gpa, len, gpa_type_name(type));
 	if (last && gpa == last->gpa + last->len && type == last->type) {
 		last->len += len;
 		return 0;
@@ -207,32 +230,22 @@ const struct load_vcpu *load_plan_vcpu(const struct load_plan *plan, uint32_t id
 
 const char *load_kind_name(enum load_kind kind)
 {
-	switch (kind) {
-	case LOAD_DATA:
-		return "data";
-	case LOAD_ZERO:
-		return "zero";
-	case LOAD_UNMEASURED:
-		return "unmeasured";
-	case LOAD_SECRETS:
-		return "secrets";
-	case LOAD_CPUID:
-		return "cpuid";
-	case LOAD_SHARED:
-		return "shared";
-	}
-	return "?";
+	static const char *const names[] = {
+		[LOAD_DATA] = "data",
+		[LOAD_ZERO] = "zero",
+		[LOAD_UNMEASURED] = "unmeasured",
+		[LOAD_SECRETS] = "secrets",
+		[LOAD_CPUID] = "cpuid",
+		[LOAD_SHARED] = "shared",
+	};
+
+	return names[kind];
 }
 
 const char *gpa_type_name(enum gpa_type type)
 {
-	switch (type) {
-	case GPA_RAM:
-		return "RAM";
-	case GPA_RESERVED:
-		return "reserved";
-	case GPA_ACPI:
-		return "ACPI";
-	}
-	return "?";
+	static const char *const names[] = {
+		[GPA_RAM] = "RAM", [GPA_RESERVED] = "reserved", [GPA_ACPI] = "ACPI"};
+
+	return names[type];
 }

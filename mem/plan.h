@@ -10,7 +10,7 @@
 #ifndef MEM_PLAN_H
 #define MEM_PLAN_H
 
-#include "mem/mem.h"
+#include "mem/file.h"
 
 #include <stdbool.h>
 
@@ -31,10 +31,12 @@ enum load_kind {
 struct load_item {
 	char name[28]; /* "kernel", "initrd", "boot parameters": for people */
 	enum load_kind kind;
-	bool measured;	 /* TDX: contents are extended into MRTD; SNP derives it from the kind */
-	uint64_t gpa;	 /* page aligned */
-	uint64_t len;	 /* bytes, whole pages */
-	uint64_t used;	 /* bytes of it that the loader wrote; the rest is zero */
+	bool measured; /* TDX: contents are extended into MRTD; SNP derives it from the kind */
+	uint64_t gpa;  /* page aligned */
+	uint64_t len;  /* bytes, whole pages */
+	uint64_t used; /* bytes of it that the loader writes; the rest is zero */
+	uint64_t
+		written; /* bytes, from its start, of which the loader has said that they are there */
 	const void *src; /* NULL: the bytes stand in guest memory at gpa; else len bytes here */
 };
 
@@ -79,6 +81,7 @@ struct load_vcpu {
 };
 
 struct load_plan {
+	struct guest_mem *mem;
 	struct load_item item[LOAD_PLAN_ITEMS];
 	size_t nitems;
 	struct gpa_map_entry map[LOAD_PLAN_MAP]; /* ascending, no overlap */
@@ -88,36 +91,45 @@ struct load_plan {
 	size_t nvcpus;
 };
 
-void load_plan_init(struct load_plan *plan);
+/* `mem` has the regions that items lie in, and outlives the plan. */
+void load_plan_init(struct load_plan *plan, struct guest_mem *mem);
 
 /*
  * Appends an item of `used` bytes at the page-aligned `gpa`; its length is `used` rounded up to
- * pages. It must lie inside one region and overlap no other item. The caller writes the bytes into
- * guest memory before or after. `measured` is true for everything but LOAD_UNMEASURED and
- * LOAD_SHARED; a loader for TDX sets it in the item afterwards.
+ * pages. It must lie inside one region and overlap no other item. Returns where its bytes are to be
+ * written, which the caller does at once: all that is `used`. `measured` is true for everything but
+ * LOAD_UNMEASURED and LOAD_SHARED; a loader for TDX sets it in the item afterwards. NULL on failure:
+ * the reason is err->code, so `err` is not NULL here.
  */
-int load_plan_add(struct load_plan *plan, const struct guest_mem *mem, const char *name,
-		  uint64_t gpa, uint64_t used, enum load_kind kind, struct vmm_error *err);
+void *load_plan_add(struct load_plan *plan, const char *name, uint64_t gpa, uint64_t used,
+		    enum load_kind kind, struct vmm_error *err);
+
+/* The same for bytes that come later, in one piece or several: returns the item, of which nothing is
+ * written so far. Whoever writes it says so there. */
+struct load_item *load_plan_reserve(struct load_plan *plan, const char *name, uint64_t gpa,
+				    uint64_t used, enum load_kind kind, struct vmm_error *err);
+
+/* Appends an item with `len` bytes of a file, LOAD_DATA. */
+int load_plan_file(struct load_plan *plan, const char *name, uint64_t gpa,
+		   const struct mem_file *file, uint64_t offset, uint64_t len,
+		   struct vmm_error *err);
 
 /*
- * Was every page written whose bytes an item claims to have (mem_note_written())? -ENODATA with the
- * item and the page if not; an item with contents of which nothing is `used` claims zeros, which
- * somebody has to have said. Those that come from elsewhere, that are zeros by their kind, and that
- * the firmware fills in are not looked at.
+ * Was everything written that items claim to have? -ENODATA with the item and the page if not: KVM
+ * makes zeros of pages that were forgotten, and measures them. An item with contents of which
+ * nothing is `used` claims zeros, which somebody has to have said. Those that come from elsewhere,
+ * that are zeros by their kind, and that the firmware fills in are not looked at.
  */
-int load_plan_check_written(const struct load_plan *plan, const struct guest_mem *mem,
-			    struct vmm_error *err);
+int load_plan_check_written(const struct load_plan *plan, struct vmm_error *err);
 
 /* Appends an item of `kind` for each run of pages, ascending, that no item covers so far. */
-int load_plan_fill(struct load_plan *plan, const struct guest_mem *mem, const char *name,
-		   enum load_kind kind, struct vmm_error *err);
+int load_plan_fill(struct load_plan *plan, const char *name, enum load_kind kind,
+		   struct vmm_error *err);
 
-/*
- * The highest place for `len` bytes inside [low, high), aligned to `align` (a power of two, at
- * least a page), that is RAM and overlaps no item so far. -ENOSPC when there is none.
- */
-int load_plan_find(const struct load_plan *plan, const struct guest_mem *mem, uint64_t len,
-		   uint64_t align, uint64_t low, uint64_t high, uint64_t *gpa);
+/* The highest place for `len` bytes, whole pages inside [low, high), that is RAM and overlaps no item
+ * so far. -ENOSPC when there is none. */
+int load_plan_find(const struct load_plan *plan, uint64_t len, uint64_t low, uint64_t high,
+		   uint64_t *gpa);
 
 /* Appends to the map, or extends its last entry; they come ascending. -ENOSPC when it is full. */
 int load_plan_map(struct load_plan *plan, uint64_t gpa, uint64_t len, enum gpa_type type,

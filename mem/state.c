@@ -10,7 +10,7 @@ int mem_state_create(struct mem_state **state, const struct sys *sys, uint64_t n
 		     struct vmm_error *err)
 {
 	uint64_t words = npages / WORD_BITS + 1;
-	size_t bytes = sizeof(**state) + 2 * words * sizeof(uint64_t);
+	size_t bytes = sizeof(**state) + words * sizeof(uint64_t);
 	struct mem_state *s;
 	void *p;
 	int ret;
@@ -23,7 +23,6 @@ int mem_state_create(struct mem_state **state, const struct sys *sys, uint64_t n
 	s = p;
 	s->npages = npages;
 	s->mapped = bytes;
-	s->written = s->private + words;
 	/* glibc's default lets readers go first, see the header */
 	ret = pthread_rwlock_init(&s->lock, NULL);
 	if (ret) {
@@ -68,7 +67,7 @@ bool mem_state_find(const struct mem_state *state, uint64_t page, uint64_t end, 
 	return *npages > 0;
 }
 
-static void set_bits(uint64_t *bits, uint64_t page, uint64_t npages, bool set)
+void mem_state_set(struct mem_state *state, uint64_t page, uint64_t npages, bool private)
 {
 	uint64_t end = page + npages;
 
@@ -77,25 +76,10 @@ static void set_bits(uint64_t *bits, uint64_t page, uint64_t npages, bool set)
 		uint64_t n = WORD_BITS - bit < end - page ? WORD_BITS - bit : end - page;
 		uint64_t mask = (n == WORD_BITS ? ~0ULL : (1ULL << n) - 1) << bit;
 
-		if (set)
-			bits[page / WORD_BITS] |= mask;
+		if (private)
+			state->private[page / WORD_BITS] |= mask;
 		else
-			bits[page / WORD_BITS] &= ~mask;
+			state->private[page / WORD_BITS] &= ~mask;
 		page += n;
 	}
-}
-
-void mem_state_set(struct mem_state *state, uint64_t page, uint64_t npages, bool private)
-{
-	set_bits(state->private, page, npages, private);
-}
-
-void mem_state_note_written(struct mem_state *state, uint64_t page, uint64_t npages)
-{
-	set_bits(state->written, page, npages, true);
-}
-
-uint64_t mem_state_unwritten(const struct mem_state *state, uint64_t page, uint64_t end)
-{
-	return next(state->written, page, end, false);
 }

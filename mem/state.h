@@ -31,9 +31,6 @@ struct mem_state {
 	size_t mapped; /* bytes of this mapping */
 	/* a device that holds pages right now, for messages; NULL: none, or not known */
 	const char *_Atomic holder;
-	/* pages that have what the guest is to find in them, as far as the loader says; before the
-	 * guest runs */
-	uint64_t *written;
 	uint64_t private[]; /* bit n % 64 of word n / 64: page n is private */
 };
 
@@ -50,11 +47,5 @@ bool mem_state_find(const struct mem_state *state, uint64_t page, uint64_t end, 
 		    uint64_t *first, uint64_t *npages);
 
 void mem_state_set(struct mem_state *state, uint64_t page, uint64_t npages, bool private);
-
-/* The loader's, which is alone with the memory; they need no lock. */
-void mem_state_note_written(struct mem_state *state, uint64_t page, uint64_t npages);
-
-/* The first page in [page, end) of which that was not said, or `end`. */
-uint64_t mem_state_unwritten(const struct mem_state *state, uint64_t page, uint64_t end);
 
 #endif

@@ -54,11 +54,9 @@ static void measure(const struct cc_config *config, uint64_t len, double seconds
 	int ret;
 
 	mem_init(&mem, sys_host(), NULL, MEM_PAGES_SMALL);
-	load_plan_init(&plan);
+	load_plan_init(&plan, &mem);
 	ret = mem_add_ram(&mem, len + MIB(32), &error);
-	if (ret == 0)
-		ret = load_plan_add(&plan, &mem, "data", GPA, len, LOAD_DATA, &error);
-	if (ret < 0)
+	if (ret < 0 || !load_plan_add(&plan, "data", GPA, len, LOAD_DATA, &error))
 		errx(1, "%s", error.text);
 	fill(mem_ptr(&mem, GPA, len), len);
 	start = seconds_now();

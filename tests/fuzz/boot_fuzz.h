@@ -67,7 +67,7 @@ static inline void fuzz_boot(const uint8_t *bytes, size_t len)
 	mem->sys = &sys;
 	for (int i = 0; i < 2; i++) {
 		config.long_mode = i;
-		load_plan_init(&plan);
+		load_plan_init(&plan, mem);
 		memset(&err, 0, sizeof(err));
 		if (boot_once(&config, mem, &plan, &err) == 0)
 			fuzz_check_plan(&plan);

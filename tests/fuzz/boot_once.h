@@ -13,7 +13,7 @@ static inline int boot_once(const struct boot_config *config, struct guest_mem *
 	int ret = boot_open(&boot, config, mem->sys, &demand, err);
 
 	if (ret == 0)
-		ret = boot_load(boot, mem, plan, err);
+		ret = boot_load(boot, plan, err);
 	boot_close(boot);
 	return ret;
 }

@@ -80,7 +80,7 @@ static inline void fuzz_firmware(enum boot_guest guest, bool kernel, const uint8
 		memcpy(image + BZIMAGE_MAGIC_END - 4, "HdrS", 4);
 	mem_init(&mem, &sys, NULL, MEM_PAGES_SMALL);
 	fuzz_require(mem_add_ram(&mem, FUZZ_RAM, NULL) == 0);
-	load_plan_init(&plan);
+	load_plan_init(&plan, &mem);
 	if (boot_once(&config, &mem, &plan, &err) == 0) {
 		fuzz_check_items(&plan, &mem);
 		fuzz_require(plan.entry.mode == ENTRY_RESET && plan.nitems > 0);

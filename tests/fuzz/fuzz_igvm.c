@@ -29,7 +29,7 @@ static void load(enum boot_guest guest, const uint8_t *bytes, size_t len)
 
 	mem_init(&mem, &sys, NULL, MEM_PAGES_SMALL);
 	fuzz_require(mem_add_ram(&mem, FUZZ_RAM, NULL) == 0);
-	load_plan_init(&plan);
+	load_plan_init(&plan, &mem);
 	if (boot_once(&config, &mem, &plan, &err) == 0) {
 		fuzz_check_items(&plan, &mem);
 		check_registers(&plan);

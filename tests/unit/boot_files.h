@@ -62,7 +62,7 @@ static inline struct test_guest *guest_make(uint64_t ram)
 	ck_assert_ptr_nonnull(g);
 	mem_init(&g->mem, sys_host(), NULL, MEM_PAGES_SMALL);
 	ck_assert_int_eq(mem_add_ram(&g->mem, ram, &g->err), 0);
-	load_plan_init(&g->plan);
+	load_plan_init(&g->plan, &g->mem);
 	return g;
 }
 
@@ -221,7 +221,7 @@ static inline int kernel_at(struct test_guest *g, const char *path, bool long_mo
 	memset(kernel, 0, sizeof(*kernel));
 	if (ret < 0)
 		return ret;
-	ret = kernel_load(&image, long_mode, &g->mem, &g->plan, kernel, &g->err);
+	ret = kernel_load(&image, long_mode, &g->plan, kernel, &g->err);
 	image_close(&image);
 	return ret;
 }

@@ -107,10 +107,10 @@ static inline int load(enum boot_guest guest)
 	memset(&err, 0, sizeof(err));
 	mem_init(&mem, &sys, NULL, MEM_PAGES_SMALL);
 	ck_assert_int_eq(mem_add_ram(&mem, RAM, NULL), 0);
-	load_plan_init(&plan);
+	load_plan_init(&plan, &mem);
 	ret = boot_open(&boot, &config, &sys, &demand, &err);
 	if (ret == 0)
-		ret = boot_load(boot, &mem, &plan, &err);
+		ret = boot_load(boot, &plan, &err);
 	boot_close(boot);
 	if (ret == 0)
 		fuzz_check_items(&plan, &mem);

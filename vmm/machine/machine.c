@@ -167,7 +167,7 @@ static int build(struct minivmm *vm, struct vmm_error *err)
 	vm->vcpu = calloc(vm->config->machine.vcpus, sizeof(*vm->vcpu));
 	if (!vm->plan || !vm->vcpu)
 		return vmm_error_errno(err, -ENOMEM, "unable to allocate the VM");
-	load_plan_init(vm->plan);
+	load_plan_init(vm->plan, &vm->mem);
 	vm->port_exits = exit_ports_create(&vm->log);
 	machine_mark(vm, MINIVMM_MARK_MEMORY_READY);
 
@@ -244,7 +244,7 @@ int minivmm_load(struct minivmm *vm, struct vmm_error *err)
 	ret = mem_check_stop(&vm->mem, err);
 	if (ret < 0)
 		return ret;
-	ret = boot_load(vm->boot, &vm->mem, vm->plan, err);
+	ret = boot_load(vm->boot, vm->plan, err);
 	if (ret == 0)
 		ret = cc_check_vcpus(&vm->cc.config, vm->plan, err);
 	if (ret == 0)

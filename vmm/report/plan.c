@@ -24,7 +24,7 @@ static int load(struct planned *planned, bool contents, struct vmm_error *err)
 	planned->mem.unseen =
 		!contents && !planned->config->snp.id_block && !planned->cc.config.snp.id_block;
 	if (ret == 0)
-		ret = boot_load(boot, &planned->mem, planned->plan, err);
+		ret = boot_load(boot, planned->plan, err);
 	boot_close(boot);
 	return ret < 0 ? ret : cc_check_vcpus(&planned->cc.config, planned->plan, err);
 }
@@ -43,7 +43,7 @@ int planned_build(struct planned *planned, const struct sys *sys, const struct v
 	planned->plan = malloc(sizeof(*planned->plan));
 	if (!planned->plan)
 		return vmm_error_errno(err, -ENOMEM, "unable to allocate the load plan");
-	load_plan_init(planned->plan);
+	load_plan_init(planned->plan, &planned->mem);
 	ret = cc_choose(config, NULL, &tech, err);
 	if (ret == 0)
 		ret = virtio_check(config, tech, err);

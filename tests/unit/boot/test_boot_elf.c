@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "boot/elf_note.h"
-#include "boot/segments.h"
 #include "tests/unit/boot_files.h"
 #include "tests/unit/suite.h"
 
@@ -151,7 +149,7 @@ static const struct {
 	{EHDR(e_phentsize), 0, "e_phentsize 0,"},
 	{EHDR(e_phentsize), 57, "e_phentsize 57,"},
 	{EHDR(e_phnum), 0, "e_phnum 0:"},
-	{EHDR(e_phnum), SEGMENTS_MAX + 1, "e_phnum 33:"},
+	{EHDR(e_phnum), ELF_SEGMENTS_MAX + 1, "e_phnum 33:"},
 	{EHDR(e_phnum), 0xffff, "e_phnum 65535:"},
 	{EHDR(e_phoff), ELF_FILE, "program headers at e_phoff 0x5800"},
 	{EHDR(e_phoff), ELF_FILE - 8, "program headers at e_phoff 0x57f8"},
@@ -231,9 +229,20 @@ struct expect {
 	enum load_kind kind;
 };
 
-static void check_items(struct segment *seg, size_t nsegs, const struct expect *expect, size_t n)
+struct segment {
+	uint64_t gpa, file_len, mem_len;
+};
+
+static void check_items(const struct segment *seg, size_t nsegs, const struct expect *expect,
+			size_t n)
 {
-	ck_assert_int_eq(segments_record(seg, nsegs, &g->mem, &g->plan, "test", &g->err), 0);
+	Elf64_Phdr phdr[4];
+
+	for (size_t i = 0; i < nsegs; i++)
+		phdr[i] = (Elf64_Phdr){.p_paddr = seg[i].gpa,
+				       .p_filesz = seg[i].file_len,
+				       .p_memsz = seg[i].mem_len};
+	ck_assert_int_eq(elf_record(phdr, nsegs, &g->plan, &g->err), 0);
 	ck_assert_uint_eq(g->plan.nitems, n);
 	for (size_t i = 0; i < n; i++) {
 		ck_assert_uint_eq(g->plan.item[i].gpa, expect[i].gpa);
@@ -244,7 +253,7 @@ static void check_items(struct segment *seg, size_t nsegs, const struct expect *
 
 START_TEST(a_shared_page_belongs_to_the_lower_item)
 {
-	struct segment seg[] = {{0x101100, 0x1000, 0x1000, 0}, {0x102800, 0x1000, 0x1000, 0}};
+	struct segment seg[] = {{0x101100, 0x1000, 0x1000}, {0x102800, 0x1000, 0x1000}};
 	static const struct expect expect[] = {{0x101000, 0x2000, LOAD_DATA},
 					       {0x103000, 0x1000, LOAD_DATA}};
 
@@ -256,7 +265,7 @@ END_TEST
 START_TEST(three_segments_in_one_page_are_one_item)
 {
 	struct segment seg[] = {
-		{0x101100, 0x10, 0x10, 0}, {0x101800, 0x10, 0x10, 0}, {0x101200, 0x10, 0x10, 0}};
+		{0x101100, 0x10, 0x10}, {0x101800, 0x10, 0x10}, {0x101200, 0x10, 0x10}};
 	static const struct expect expect[] = {{0x101000, 0x1000, LOAD_DATA}};
 
 	check_items(seg, 3, expect, 1);
@@ -266,7 +275,7 @@ END_TEST
 
 START_TEST(a_bss_page_with_data_behind_it_is_a_data_page)
 {
-	struct segment seg[] = {{0x101000, 0x10, 0x3010, 0}, {0x104800, 0x10, 0x1000, 0}};
+	struct segment seg[] = {{0x101000, 0x10, 0x3010}, {0x104800, 0x10, 0x1000}};
 	static const struct expect expect[] = {{0x101000, 0x1000, LOAD_DATA},
 					       {0x102000, 0x2000, LOAD_ZERO},
 					       {0x104000, 0x1000, LOAD_DATA},
@@ -278,7 +287,7 @@ END_TEST
 
 START_TEST(a_bss_that_is_only_a_shared_page_vanishes)
 {
-	struct segment seg[] = {{0x101000, 0, 0x10, 0}, {0x101800, 0x10, 0x10, 0}};
+	struct segment seg[] = {{0x101000, 0, 0x10}, {0x101800, 0x10, 0x10}};
 	static const struct expect expect[] = {{0x101000, 0x1000, LOAD_DATA}};
 
 	check_items(seg, 2, expect, 1);
@@ -287,7 +296,7 @@ END_TEST
 
 START_TEST(pure_bss_segments_that_share_a_page_do_not_overlap)
 {
-	struct segment seg[] = {{0x101000, 0, 0x1010, 0}, {0x102800, 0, 0x1000, 0}};
+	struct segment seg[] = {{0x101000, 0, 0x1010}, {0x102800, 0, 0x1000}};
 	static const struct expect expect[] = {{0x101000, 0x2000, LOAD_ZERO},
 					       {0x103000, 0x1000, LOAD_ZERO}};
 

@@ -37,7 +37,7 @@ static void teardown(void)
 
 static int load(void)
 {
-	load_plan_init(&g->plan);
+	load_plan_init(&g->plan, &g->mem);
 	return boot_once(&config, &g->mem, &g->plan, &g->err);
 }
 
@@ -203,7 +203,7 @@ START_TEST(files_that_are_replaced_before_they_are_loaded)
 	ck_assert_int_eq(boot_open(&boot, &config, g->mem.sys, &demand, &g->err), 0);
 	ck_assert_int_eq(dup2(other.fd, bzimage_file.fd), bzimage_file.fd);
 	ck_assert_int_eq(dup2(other.fd, initrd_file.fd), initrd_file.fd);
-	ck_assert_msg(boot_load(boot, &g->mem, &g->plan, &g->err) == 0, "%s", g->err.text);
+	ck_assert_msg(boot_load(boot, &g->plan, &g->err) == 0, "%s", g->err.text);
 	ck_assert(guest_has(g, guest_item(g, "initrd")->gpa, initrd, sizeof(initrd)));
 	ck_assert(guest_has(g, BZ_PREF, bzimage + BZ_SETUP, BZ_LEN));
 	boot_close(boot);

@@ -91,7 +91,7 @@ static int load(void)
 		file_free(&uki_file);
 	uki_file = file_make(uki, uki_len);
 	config.kernel = uki_file.path;
-	load_plan_init(&g->plan);
+	load_plan_init(&g->plan, &g->mem);
 	return boot_once(&config, &g->mem, &g->plan, &g->err);
 }
 
@@ -104,7 +104,7 @@ static void check_same(const char *initrd_path, const char *cmdline)
 	apart.kernel = kernel_file.path;
 	apart.initrd = initrd_path;
 	apart.cmdline = cmdline;
-	load_plan_init(&other->plan);
+	load_plan_init(&other->plan, &other->mem);
 	ck_assert_msg(boot_once(&apart, &other->mem, &other->plan, &other->err) == 0, "%s",
 		      other->err.text);
 	ck_assert_uint_eq(g->plan.nitems, other->plan.nitems);

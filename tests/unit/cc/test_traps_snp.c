@@ -162,7 +162,7 @@ START_TEST(trap_ap_state_from_the_reset_block)
 	must(launch_open(&t), &t);
 	must(launch_memory(&t), &t);
 	launch_item(&t, "firmware", PAGES(16), 9, LOAD_DATA);
-	must(load_plan_fill(&t.plan, &t.mem, "RAM", LOAD_ZERO, &t.err), &t);
+	must(load_plan_fill(&t.plan, "RAM", LOAD_ZERO, &t.err), &t);
 	t.plan.entry = (struct load_entry){.mode = ENTRY_RESET, .ap_eip = 0x80b004};
 	must(launch_complete(&t), &t);
 	launch_assert_measured(&t);

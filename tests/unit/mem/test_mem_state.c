@@ -135,33 +135,6 @@ START_TEST(no_memory_is_an_error)
 }
 END_TEST
 
-/* The other record, of what was written: it knows no way back, and the two do not mix. */
-START_TEST(what_was_written_is_found)
-{
-	bool written[NPAGES] = {false};
-
-	srandom(2);
-	for (unsigned int round = 0; round < 200; round++) {
-		uint64_t page = (uint64_t)random() % NPAGES, end;
-		uint64_t n = 1 + (uint64_t)random() % (NPAGES - page) % 9;
-
-		mem_state_note_written(state, page, n);
-		for (uint64_t i = page; i < page + n; i++)
-			written[i] = true;
-		set((uint64_t)random() % (NPAGES - 9), 9, round % 2);
-		for (page = 0; page < NPAGES; page += 7) {
-			end = page + (uint64_t)random() % (NPAGES - page + 1);
-			for (n = page; n < end && written[n]; n++)
-				;
-			ck_assert_uint_eq(mem_state_unwritten(state, page, end), n);
-			check_find(page, end, round % 2);
-		}
-	}
-	mem_state_note_written(state, 0, NPAGES);
-	ck_assert_uint_eq(mem_state_unwritten(state, 0, NPAGES), NPAGES);
-}
-END_TEST
-
 SUITE(test_mem_state)
 {
 	Suite *s = suite_create("memory state");
@@ -174,7 +147,6 @@ SUITE(test_mem_state)
 	tcase_add_test(tc, random_changes_agree_with_an_array);
 	tcase_add_test(tc, a_terabyte_of_pages_costs_only_what_is_set);
 	tcase_add_test(tc, no_memory_is_an_error);
-	tcase_add_test(tc, what_was_written_is_found);
 	suite_add_tcase(s, tc);
 	return s;
 }
