@@ -19,7 +19,6 @@
 #include <stdlib.h>
 
 #define SLICE MIB(2)
-#define PIECE MIB(16) /* of others: four seconds on hardware, at a millisecond a page */
 
 /* Does the firmware read an item's pages from somewhere? */
 static bool has_source(const struct cc_launch *launch, const struct load_item *item)
@@ -121,7 +120,7 @@ static int populate_item(struct cc_launch *launch, const struct load_item *item,
 {
 	bool two_copies =
 		has_source(launch, item) && (copies(launch) || launch->mem->mode == MEM_MODE_SPLIT);
-	uint64_t step = two_copies ? SLICE : PIECE; /* between two, the VM can be stopped */
+	uint64_t step = two_copies ? SLICE : item->len;
 	int ret = 0;
 
 	for (uint64_t at = 0; ret == 0 && at < item->len; at += step) {

@@ -146,8 +146,8 @@ enum minivmm_stop {
 /*
  * Any thread, any time after minivmm_create(); also from a signal handler. Returns at once. Before
  * minivmm_run() only MINIVMM_STOP_NOW means something then: load and launch look for it between two
- * steps, and fail with -ECANCELED. A step takes some seconds at most, where an SNP guest's pages are
- * handed to the firmware; a signal to that thread whose handler returns ends it at once.
+ * steps, and fail with -ECANCELED. A step can be long where the kernel is asked for all of an SNP
+ * guest's pages at once: a signal to that thread whose handler returns ends it, too.
  */
 MINIVMM_API void minivmm_stop(struct minivmm *vm, enum minivmm_stop how);
 

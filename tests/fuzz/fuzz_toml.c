@@ -15,26 +15,25 @@ static void check(bool good)
 		abort();
 }
 
-static void check_tree(const struct toml_node *node, unsigned int depth)
+static void check_tree(const struct tree_node *node, unsigned int depth)
 {
-	const struct toml_children *children = &node->children;
 	size_t count = 0;
 
-	check(depth <= TOML_MAX_DEPTH && node->pos.line && node->pos.column);
-	if (node->type == TOML_STRING)
+	check(depth <= TREE_MAX_DEPTH && node->place.line && node->place.column);
+	if (node->type == TREE_STRING)
 		check(node->string.data && node->string.data[node->string.len] == '\0');
-	if (node->type != TOML_ARRAY && node->type != TOML_TABLE)
+	if (node->type != TREE_ARRAY && node->type != TREE_TABLE)
 		return;
-	for (const struct toml_node *n = children->first; n; n = n->next) {
-		if (node->type == TOML_TABLE)
-			check(toml_find(node, n->key.data, n->key.len) == n);
+	for (const struct tree_node *n = node->children.first; n; n = n->next) {
+		if (node->type == TREE_TABLE)
+			check(tree_find(doc, node, n->key.data, n->key.len) == n);
 		else
 			check(!n->key.data);
-		check(n->next || n == children->last);
+		check(n->next || n == node->children.last);
 		check_tree(n, depth + 1);
 		count++;
 	}
-	check(count == children->count);
+	check(count == node->children.count);
 }
 
 static void count_fault(void *ctx, const char *fault)
@@ -53,19 +52,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct vmm_config config;
 	struct vmm_error err;
 	size_t nfaults = 0;
-	struct toml *doc;
+	struct tree *doc;
 	int ret;
 
-	doc = toml_parse(text, size);
+	doc = toml_read(text, size);
 	check(doc != NULL);
 	check_tree(doc->root, 0);
 	config_init(&config);
 	ret = config_read_text(&config, text, size, "f", "/d", count_fault, &nfaults, &err);
 	check((ret < 0) == (nfaults > 0));
-	check(ret == 0 || nfaults >= doc->nfaults);
+	check(ret == 0 || nfaults >= doc->faults.count);
 	if (ret == 0)
 		check(config_validate(&config, &err) == 0);
 	config_clear(&config);
-	toml_free(doc);
+	tree_free(doc);
 	return 0;
 }

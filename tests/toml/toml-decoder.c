@@ -9,9 +9,8 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-static void print_string(struct toml_text text)
+static void print_string(struct tree_text text)
 {
 	putchar('"');
 	for (size_t i = 0; i < text.len; i++) {
@@ -27,45 +26,6 @@ static void print_string(struct toml_text text)
 	putchar('"');
 }
 
-static void print_fraction(uint32_t nanosecond)
-{
-	int ndigits = 9;
-
-	if (!nanosecond)
-		return;
-	for (; nanosecond % 10 == 0; ndigits--)
-		nanosecond /= 10;
-	printf(".%0*" PRIu32, ndigits, nanosecond);
-}
-
-static void print_date(const struct toml_time *t)
-{
-	printf("%04u-%02u-%02u", t->year, t->month, t->day);
-}
-
-static void print_clock(const struct toml_time *t)
-{
-	printf("%02u:%02u:%02u", t->hour, t->minute, t->second);
-	print_fraction(t->nanosecond);
-}
-
-static void print_time(const struct toml_node *node)
-{
-	const struct toml_time *t = &node->time;
-	int offset = abs(t->offset);
-
-	if (node->type != TOML_TIME_LOCAL)
-		print_date(t);
-	if (node->type == TOML_DATETIME || node->type == TOML_DATETIME_LOCAL)
-		putchar('T');
-	if (node->type != TOML_DATE_LOCAL)
-		print_clock(t);
-	if (node->type == TOML_DATETIME && !offset)
-		putchar('Z');
-	else if (node->type == TOML_DATETIME)
-		printf("%c%02d:%02d", t->offset < 0 ? '-' : '+', offset / 60, offset % 60);
-}
-
 static void print_float(double real)
 {
 	if (isnan(real))
@@ -76,43 +36,43 @@ static void print_float(double real)
 		printf("%.17g", real);
 }
 
-static void print_scalar(const struct toml_node *node)
+static void print_scalar(const struct tree_node *node)
 {
 	static const char *const types[] = {
-		[TOML_STRING] = "string",	  [TOML_INTEGER] = "integer",
-		[TOML_FLOAT] = "float",		  [TOML_BOOL] = "bool",
-		[TOML_DATETIME] = "datetime",	  [TOML_DATETIME_LOCAL] = "datetime-local",
-		[TOML_DATE_LOCAL] = "date-local", [TOML_TIME_LOCAL] = "time-local",
+		[TREE_STRING] = "string",	  [TREE_INTEGER] = "integer",
+		[TREE_FLOAT] = "float",		  [TREE_BOOL] = "bool",
+		[TREE_DATETIME] = "datetime",	  [TREE_DATETIME_LOCAL] = "datetime-local",
+		[TREE_DATE_LOCAL] = "date-local", [TREE_TIME_LOCAL] = "time-local",
 	};
 
 	printf("{\"type\": \"%s\", \"value\": ", types[node->type]);
-	if (node->type == TOML_STRING) {
+	if (node->type == TREE_STRING) {
 		print_string(node->string);
 		putchar('}');
 		return;
 	}
 	putchar('"');
-	if (node->type == TOML_INTEGER)
+	if (node->type == TREE_INTEGER)
 		printf("%" PRId64, node->integer);
-	else if (node->type == TOML_FLOAT)
+	else if (node->type == TREE_FLOAT)
 		print_float(node->real);
-	else if (node->type == TOML_BOOL)
+	else if (node->type == TREE_BOOL)
 		printf("%s", node->boolean ? "true" : "false");
 	else
-		print_time(node);
+		fputs(node->string.data, stdout);
 	printf("\"}");
 }
 
-static void print_node(const struct toml_node *node)
+static void print_node(const struct tree_node *node)
 {
-	bool table = node->type == TOML_TABLE;
+	bool table = node->type == TREE_TABLE;
 
-	if (!table && node->type != TOML_ARRAY) {
+	if (!table && node->type != TREE_ARRAY) {
 		print_scalar(node);
 		return;
 	}
 	putchar(table ? '{' : '[');
-	for (const struct toml_node *n = node->children.first; n; n = n->next) {
+	for (const struct tree_node *n = node->children.first; n; n = n->next) {
 		if (table) {
 			print_string(n->key);
 			printf(": ");
@@ -126,23 +86,23 @@ static void print_node(const struct toml_node *node)
 
 int main(void)
 {
-	static char text[TOML_MAX_LEN + 1]; /* one more: a longer document is refused as such */
+	static char text[TREE_MAX_LEN + 1]; /* one more: a longer document is refused as such */
 	size_t len = fread(text, 1, sizeof(text), stdin);
-	struct toml *doc = toml_parse(text, len);
+	struct tree *doc = toml_read(text, len);
 	int status;
 
 	if (!doc) {
 		fprintf(stderr, "out of memory\n");
 		return 2;
 	}
-	for (size_t i = 0; i < doc->nfaults; i++)
-		fprintf(stderr, "%u:%u: %s\n", doc->faults[i].pos.line, doc->faults[i].pos.column,
-			doc->faults[i].text);
-	status = doc->nfaults ? 1 : 0;
+	for (size_t i = 0; i < doc->faults.count; i++)
+		fprintf(stderr, "%u:%u: %s\n", doc->faults.list[i].place.line,
+			doc->faults.list[i].place.column, doc->faults.list[i].text);
+	status = doc->faults.count ? 1 : 0;
 	if (!status) {
 		print_node(doc->root);
 		putchar('\n');
 	}
-	toml_free(doc);
+	tree_free(doc);
 	return status;
 }

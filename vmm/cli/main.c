@@ -5,7 +5,6 @@
 #include "vmm/base/words.h"
 #include "vmm/cli/standard_fds.h"
 
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -224,9 +223,6 @@ int main(int argc, char **argv)
 	const struct command *command;
 
 	standard_fds_fill();
-	/* Buffers of which little is used, as that of a console, are mappings of their own: in the heap
-	 * calloc() writes to all of it. */
-	mallopt(M_MMAP_THRESHOLD, 32 << 10);
 	if (argc < 2) {
 		complain("no command given: see 'minivmm --help'");
 		return STATUS_USAGE;

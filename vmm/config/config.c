@@ -1,142 +1,106 @@
 // SPDX-License-Identifier: MIT
-/* Defaults, and giving back what a configuration owns. */
-#include "vmm/config/internal.h"
+/* Defaults, setting single keys, and giving back what a configuration owns. */
+#include "vmm/config/config.h"
 
-#include <assert.h>
+#include "vmm/config/place.h"
+#include "vmm/config/toml.h"
+#include "vmm/config/value.h"
+
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 const char *config_file_name(const struct vmm_config *config)
 {
-	return config_places_file(config->places);
-}
-
-static_assert(sizeof(enum config_cc) == sizeof(uint32_t), "choices are stored as 32 bits");
-
-const struct schema_table *schema_find_table(const char *name, size_t len)
-{
-	for (size_t i = 0; i < schema_ntables; i++) {
-		if (strlen(schema_tables[i].name) == len &&
-		    memcmp(schema_tables[i].name, name, len) == 0)
-			return &schema_tables[i];
-	}
-	return NULL;
-}
-
-const struct schema_key *schema_find_key(const struct schema_table *table, const char *name,
-					 size_t len)
-{
-	for (size_t i = 0; i < table->nkeys; i++) {
-		if (strlen(table->keys[i].name) == len &&
-		    memcmp(table->keys[i].name, name, len) == 0)
-			return &table->keys[i];
-	}
-	return NULL;
-}
-
-const void *schema_base_const(const struct schema_table *table, const struct vmm_config *config,
-			      size_t index)
-{
-	return (const char *)config + table->offset + index * table->element_size;
-}
-
-void *schema_base(const struct schema_table *table, struct vmm_config *config, size_t index)
-{
-	return (char *)config + table->offset + index * table->element_size;
-}
-
-size_t schema_count(const struct schema_table *table, const struct vmm_config *config)
-{
-	size_t count = 1;
-
-	if (table->max_elements)
-		memcpy(&count, (const char *)config + table->count, sizeof(count));
-	return count;
-}
-
-bool schema_is_text(const struct schema_key *key)
-{
-	switch (key->type) {
-	case SCHEMA_STRING:
-	case SCHEMA_PATH:
-	case SCHEMA_SOCKET:
-	case SCHEMA_OUTPUT:
-	case SCHEMA_ENDPOINT:
-	case SCHEMA_MAC:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static void set_default(const struct schema_key *key, void *base)
-{
-	char *field = (char *)base + key->offset;
-	uint32_t number = (uint32_t)key->number;
-	bool boolean = key->number;
-
-	if (schema_is_text(key))
-		memcpy(field, &key->text, sizeof(key->text));
-	else if (key->type == SCHEMA_BOOL)
-		memcpy(field, &boolean, sizeof(boolean));
-	else if (key->type == SCHEMA_NUMBER || key->type == SCHEMA_CHOICE)
-		memcpy(field, &number, sizeof(number));
-	else if (key->type != SCHEMA_HEX) /* whose default is zeros */
-		memcpy(field, &key->number, sizeof(key->number));
-}
-
-static void set_defaults(const struct schema_table *table, void *base)
-{
-	for (size_t i = 0; i < table->nkeys; i++)
-		set_default(&table->keys[i], base);
-}
-
-void *schema_add_element(const struct schema_table *table, struct vmm_config *config)
-{
-	size_t count = schema_count(table, config);
-	void *base;
-
-	if (count == table->max_elements)
-		return NULL;
-	base = schema_base(table, config, count);
-	set_defaults(table, base);
-	count++;
-	memcpy((char *)config + table->count, &count, sizeof(count));
-	return base;
+	return config->document ? config->document->name : NULL;
 }
 
 void config_init(struct vmm_config *config)
 {
 	memset(config, 0, sizeof(*config));
-	for (size_t i = 0; i < schema_ntables; i++) {
-		if (!schema_tables[i].max_elements)
-			set_defaults(&schema_tables[i], schema_base(&schema_tables[i], config, 0));
-	}
+	for (const struct schema *table = NULL; (table = schema_next(NULL, table));)
+		if (!table->max_elements)
+			schema_set_defaults(table, config, 0);
 }
 
-static void free_texts(const struct schema_table *table, void *base)
+static void free_texts(struct vmm_config *config, const struct schema *table, size_t index)
 {
-	for (size_t i = 0; i < table->nkeys; i++) {
-		const struct schema_key *key = &table->keys[i];
-		char *text;
+	for (const struct schema *key = NULL; (key = schema_next(table, key));) {
+		char **text = schema_text(key, schema_field(table, key, config, index));
 
-		if (!schema_is_text(key))
-			continue;
-		memcpy(&text, (char *)base + key->offset, sizeof(text));
-		if (text != key->text)
-			free(text);
+		if (text && *text != key->text)
+			free(*text);
 	}
 }
 
 void config_clear(struct vmm_config *config)
 {
-	for (size_t i = 0; i < schema_ntables; i++) {
-		const struct schema_table *table = &schema_tables[i];
-		size_t count = schema_count(table, config);
-
-		for (size_t j = 0; j < count; j++)
-			free_texts(table, schema_base(table, config, j));
-	}
-	config_places_free(config->places);
+	for (const struct schema *table = NULL; (table = schema_next(NULL, table));)
+		for (size_t i = 0; i < schema_count(table, config); i++)
+			free_texts(config, table, i);
+	tree_free(config->document);
 	config_init(config);
+}
+
+static int set_value(struct vmm_config *config, const struct key_path *path,
+		     const struct schema *table, const struct schema *key,
+		     const struct tree_node *value, struct vmm_error *err)
+{
+	size_t count = schema_count(table, config);
+	bool is_new = path->has_index && path->index == count;
+	int ret;
+
+	if (path->has_index != (table->max_elements > 0))
+		return vmm_error_set(err, -EINVAL, "%s",
+				     path->has_index ? "is no array of tables"
+						     : "needs an index: [0]");
+	if (path->index > count)
+		return vmm_error_set(err, -EINVAL, "the next element is %zu", count);
+	if (is_new && !schema_add_element(table, config))
+		return vmm_error_set(err, -EINVAL, "more than %zu", table->max_elements);
+	ret = config_store(config, table, path->index, key, value, NULL, err);
+	if (ret < 0) {
+		if (is_new)
+			schema_drop_element(table, config);
+		return ret;
+	}
+	place_forget(config->document, path);
+	schema_set_given(table, table, config, 0);
+	return 0;
+}
+
+static int set_text(struct vmm_config *config, const char *name, const char *text,
+		    struct vmm_error *err)
+{
+	const struct schema *table, *key;
+	struct key_path path;
+	struct tree *tree;
+	int ret;
+
+	if (!key_path_parse(name, &path) || !path.key)
+		return vmm_error_set(err, -EINVAL, "not of the form TABLE.KEY");
+	table = schema_find(NULL, path.table, path.table_len);
+	key = table ? schema_find(table, path.key, strlen(path.key)) : NULL;
+	if (!key)
+		return vmm_error_set(err, -EINVAL, "there is no such key");
+	tree = toml_read_value(text, strlen(text));
+	if (!tree)
+		return vmm_error_errno(err, -ENOMEM, "unable to read the value");
+	if (tree->faults.no_memory)
+		ret = vmm_error_errno(err, -ENOMEM, "unable to read the value");
+	else if (tree->faults.count)
+		ret = vmm_error_set(err, -EINVAL, "%s", tree->faults.list[0].text);
+	else
+		ret = set_value(config, &path, table, key, tree->root, err);
+	tree_free(tree);
+	return ret;
+}
+
+int config_set(struct vmm_config *config, const char *key, const char *value, struct vmm_error *err)
+{
+	int ret = set_text(config, key, value, err);
+
+	if (ret < 0)
+		vmm_error_prefix(err, "%s", key);
+	return ret;
 }

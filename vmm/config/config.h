@@ -11,7 +11,9 @@
 #ifndef VMM_CONFIG_CONFIG_H
 #define VMM_CONFIG_CONFIG_H
 
+#include "vmm/base/endpoint.h"
 #include "vmm/base/error.h"
+#include "vmm/config/faults.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -106,11 +108,11 @@ struct config_tdx {
 	uint8_t mrownerconfig[48];
 	bool have_mrconfigid;
 	char *mrconfigid_file;
-	char *quote_socket;
+	char *quote_socket; /* vsock:CID:PORT or the path of a Unix socket */
 };
 
 struct config_serial {
-	char *output; /* stdio | null | file:PATH | unix:PATH; the path part is resolved */
+	struct endpoint output;
 };
 
 enum config_disk_format {
@@ -135,7 +137,8 @@ struct config_net {
 	uint32_t fd;
 	bool have_fd;
 	char *socket;
-	char *mac;	 /* NULL: made up */
+	uint8_t mac[6];
+	bool have_mac;	 /* otherwise it is made up */
 	uint32_t mtu;	 /* 68..65535; 0: the guest's own */
 	uint32_t queues; /* pairs, 1..8 */
 	enum config_vhost vhost;
@@ -156,7 +159,7 @@ struct config_rng {
 
 struct config_console {
 	bool present;
-	char *output;	  /* as of struct config_serial */
+	struct endpoint output;
 	uint32_t columns; /* 0: the terminal's, or not said */
 	uint32_t rows;
 };
@@ -173,8 +176,6 @@ struct config_log {
 	char *file;
 };
 
-struct config_places; /* where the keys stand in the file */
-
 struct vmm_config {
 	struct config_machine machine;
 	struct config_boot boot;
@@ -190,11 +191,8 @@ struct vmm_config {
 	struct config_console console;
 	struct config_balloon balloon;
 	struct config_log log;
-	struct config_places *places; /* NULL: it was not read from a file */
+	struct tree *document; /* what was read; NULL: nothing was */
 };
-
-/* Called once for every fault found, with "FILE:LINE:COL: message"; no newline in it. */
-typedef void config_fault_fn(void *ctx, const char *fault);
 
 /* Fills in the defaults. Everything in *config is overwritten. */
 void config_init(struct vmm_config *config);

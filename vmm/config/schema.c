@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
-/* The table of all keys. Help texts continue "KEY: …" and have no full stop. */
+/* The list of all keys. Help texts continue "KEY: …" and have no full stop. */
 #include "vmm/config/schema.h"
 
 #include "vmm/base/bytes.h"
 #include "vmm/base/log.h"
+#include "vmm/base/words.h"
 
-/* The default of a char * field. The fields are not const, so this must not be a literal. */
-#define TEXT(string) ((char[]){string})
+#include <assert.h>
+#include <string.h>
 
-static const struct schema_choice cc_choices[] = {
+static_assert(sizeof(enum config_cc) == sizeof(uint32_t), "choices are stored as 32 bits");
+
+static const struct schema_choice cc[] = {
 	{.name = "none", .value = CONFIG_CC_NONE},
 	{.name = "auto", .value = CONFIG_CC_AUTO},
 	{.name = "sw-protected", .value = CONFIG_CC_SW_PROTECTED},
@@ -17,7 +20,7 @@ static const struct schema_choice cc_choices[] = {
 	{0},
 };
 
-static const struct schema_choice memory_mode_choices[] = {
+static const struct schema_choice memory_mode[] = {
 	{.name = "auto", .value = CONFIG_MEMORY_AUTO},
 	{.name = "in-place", .value = CONFIG_MEMORY_IN_PLACE},
 	{.name = "split", .value = CONFIG_MEMORY_SPLIT},
@@ -25,39 +28,40 @@ static const struct schema_choice memory_mode_choices[] = {
 	{0},
 };
 
-static const struct schema_choice hugepages_choices[] = {
-	{.name = "transparent", .value = CONFIG_HUGEPAGES_TRANSPARENT},
-	{.name = "reserved", .value = CONFIG_HUGEPAGES_RESERVED},
-	{.name = "none", .value = CONFIG_HUGEPAGES_NONE},
-	{0},
-};
-
-static const struct schema_choice memory_source_choices[] = {
+static const struct schema_choice memory_source[] = {
 	{.name = "auto", .value = CONFIG_SOURCE_AUTO},
 	{.name = "copy", .value = CONFIG_SOURCE_COPY},
 	{0},
 };
 
-static const struct schema_choice on_reboot_choices[] = {
+static const struct schema_choice hugepages[] = {
+	/* which used to be a bool */
+	{.name = "transparent", .value = CONFIG_HUGEPAGES_TRANSPARENT, .was = "false"},
+	{.name = "reserved", .value = CONFIG_HUGEPAGES_RESERVED, .was = "true"},
+	{.name = "none", .value = CONFIG_HUGEPAGES_NONE},
+	{0},
+};
+
+static const struct schema_choice on_reboot[] = {
 	{.name = "exit", .value = CONFIG_REBOOT_EXIT},
 	{.name = "relaunch", .value = CONFIG_REBOOT_RELAUNCH},
 	{0},
 };
 
-static const struct schema_choice vhost_choices[] = {
+static const struct schema_choice vhost[] = {
 	{.name = "auto", .value = CONFIG_VHOST_AUTO},
 	{.name = "on", .value = CONFIG_VHOST_ON},
 	{.name = "off", .value = CONFIG_VHOST_OFF},
 	{0},
 };
 
-static const struct schema_choice disk_format_choices[] = {
+static const struct schema_choice disk_format[] = {
 	{.name = "auto", .value = CONFIG_DISK_AUTO},
 	{.name = "raw", .value = CONFIG_DISK_RAW},
 	{0},
 };
 
-static const struct schema_choice log_level_choices[] = {
+static const struct schema_choice log_level[] = {
 	{.name = "error", .value = VMM_LOG_ERROR}, {.name = "warn", .value = VMM_LOG_WARN},
 	{.name = "info", .value = VMM_LOG_INFO},   {.name = "debug", .value = VMM_LOG_DEBUG},
 	{.name = "trace", .value = VMM_LOG_TRACE}, {0},
@@ -69,7 +73,7 @@ static const struct schema_choice log_level_choices[] = {
  * QEMU 10.1 has of each (docs/system/cpu-models-x86): a later one may have another signature.
  */
 #define SIG_NAPLES 0x800f12
-static const struct schema_choice vcpu_type_choices[] = {
+static const struct schema_choice vcpu_type[] = {
 	{.name = "EPYC", .value = SIG_NAPLES, .versions = 5},
 	{.name = "EPYC-IBPB", .value = SIG_NAPLES},
 	{.name = "EPYC-Rome", .value = 0x830f10, .versions = 5},
@@ -79,457 +83,314 @@ static const struct schema_choice vcpu_type_choices[] = {
 	{0},
 };
 
-static const struct schema_key machine_keys[] = {
-	{.name = "vcpus",
-	 .help = "virtual CPUs; the host may allow fewer",
-	 .type = SCHEMA_NUMBER,
-	 .offset = offsetof(struct config_machine, vcpus),
-	 .min = 1,
-	 .max = 255, /* as many as KVM's I/O APIC can address */
-	 .number = 1},
-	{.name = "memory",
-	 .help = "guest memory, in steps of 2M",
-	 .type = SCHEMA_SIZE,
-	 .offset = offsetof(struct config_machine, memory),
-	 .min = MIB(32),
-	 .max = GIB(4 << 10), /* KVM takes memory slots of less than 2^31 pages, 8 TiB */
-	 .multiple = MIB(2),
-	 .number = MIB(512)},
-	{.name = "cc",
-	 .help = "confidential computing; auto is snp, else tdx, else an error",
-	 .type = SCHEMA_CHOICE,
-	 .offset = offsetof(struct config_machine, cc),
-	 .choices = cc_choices,
-	 .number = CONFIG_CC_NONE},
-	{.name = "memory-mode",
-	 .help = "how private and shared memory are kept; auto asks the host",
-	 .type = SCHEMA_CHOICE,
-	 .offset = offsetof(struct config_machine, memory_mode),
-	 .choices = memory_mode_choices,
-	 .number = CONFIG_MEMORY_AUTO},
-	{.name = "memory-source",
-	 .help = "where firmware takes loaded pages from; auto: from where they are, if it can",
-	 .type = SCHEMA_CHOICE,
-	 .offset = offsetof(struct config_machine, memory_source),
-	 .choices = memory_source_choices,
-	 .number = CONFIG_SOURCE_AUTO},
-	{.name = "hugepages",
-	 .help = "2 MiB pages for a plain VM: where the host has them, from its pool, or not",
-	 .type = SCHEMA_CHOICE,
-	 .offset = offsetof(struct config_machine, hugepages),
-	 .choices = hugepages_choices,
-	 .number = CONFIG_HUGEPAGES_TRANSPARENT,
-	 .was_bool = true,
-	 .when_true = CONFIG_HUGEPAGES_RESERVED,
-	 .when_false = CONFIG_HUGEPAGES_TRANSPARENT},
-	{.name = "on-reboot",
-	 .help = "what a reset by the guest does",
-	 .type = SCHEMA_CHOICE,
-	 .offset = offsetof(struct config_machine, on_reboot),
-	 .choices = on_reboot_choices,
-	 .number = CONFIG_REBOOT_EXIT},
-	{.name = "grace",
-	 .help = "seconds between SIGTERM's power button and the end",
-	 .type = SCHEMA_NUMBER,
-	 .offset = offsetof(struct config_machine, grace),
-	 .max = 86400,
-	 .number = 10},
-	{.name = "io-threads",
-	 .help = "threads for the work of virtio devices, which take turns among them",
-	 .type = SCHEMA_NUMBER,
-	 .offset = offsetof(struct config_machine, io_threads),
-	 .min = 1,
-	 .max = 16,
-	 .number = 1},
+/* Behind the help text, each row may have more members: `.given = …`. */
+#define AT(field) offsetof(struct vmm_config, field)
+#define ROW(kind, key, field, ...)                                                     \
+	{                                                                              \
+		.type = SCHEMA_##kind, .name = (key), .offset = AT(field), __VA_ARGS__ \
+	}
+
+#define TABLE(table, ...)                                                 \
+	{                                                                 \
+		.type = SCHEMA_TABLE, .name = #table, .help = __VA_ARGS__ \
+	}
+#define DEVICE(table, ...) TABLE(table, __VA_ARGS__, .given = AT(table.present))
+#define DEVICES(table, counter, most, ...)                                                      \
+	{                                                                                       \
+		.type = SCHEMA_TABLE, .name = #table, .offset = AT(counter),                    \
+		.max_elements = (most),                                                         \
+		.element_size = sizeof(((struct vmm_config *)0)->table[0]), .help = __VA_ARGS__ \
+	}
+
+#define BOOL(key, field, initial, ...) \
+	ROW(BOOL, key, field, .number = (initial), .help = __VA_ARGS__)
+#define NUMBER(key, field, low, high, initial, ...)                               \
+	ROW(NUMBER, key, field, .min = (low), .max = (high), .number = (initial), \
+	    .help = __VA_ARGS__)
+#define BITS(key, field, initial, ...) \
+	ROW(BITS, key, field, .number = (initial), .hex = true, .help = __VA_ARGS__)
+#define SIZE(key, field, low, high, step, initial, ...)                        \
+	ROW(SIZE, key, field, .min = (low), .max = (high), .multiple = (step), \
+	    .number = (initial), .help = __VA_ARGS__)
+#define CHOICE(key, field, names, initial, ...) \
+	ROW(CHOICE, key, field, .choices = (names), .number = (initial), .help = __VA_ARGS__)
+#define HEX(key, field, ...) \
+	ROW(HEX, key, field, .max = sizeof(((struct vmm_config *)0)->field), .help = __VA_ARGS__)
+#define STRING(key, field, low, high, ...) \
+	ROW(STRING, key, field, .min = (low), .max = (high), .help = __VA_ARGS__)
+#define PATH(key, field, ...)	      ROW(PATH, key, field, .help = __VA_ARGS__)
+#define SOCKET(key, field, most, ...) ROW(SOCKET, key, field, .max = (most), .help = __VA_ARGS__)
+#define OUTPUT(key, field, initial, ...) \
+	ROW(OUTPUT, key, field, .number = (initial), .help = __VA_ARGS__)
+
+/* The default of a char * field. The fields are not const, so this must not be a literal. */
+#define TEXT(string) ((char[]){string})
+
+const struct schema schema[] = {
+	TABLE(machine, "CPUs, memory, kind of VM"),
+	/* as many as KVM's I/O APIC can address */
+	NUMBER("vcpus", machine.vcpus, 1, 255, 1, "virtual CPUs; the host may allow fewer"),
+	/* KVM takes memory slots of less than 2^31 pages, 8 TiB */
+	SIZE("memory", machine.memory, MIB(32), GIB(4 << 10), MIB(2), MIB(512),
+	     "guest memory, in steps of 2M"),
+	CHOICE("cc", machine.cc, cc, CONFIG_CC_NONE,
+	       "confidential computing; auto is snp, else tdx, else an error"),
+	CHOICE("memory-mode", machine.memory_mode, memory_mode, CONFIG_MEMORY_AUTO,
+	       "how private and shared memory are kept; auto asks the host"),
+	CHOICE("memory-source", machine.memory_source, memory_source, CONFIG_SOURCE_AUTO,
+	       "where firmware takes loaded pages from; auto: from where they are, if it can"),
+	CHOICE("hugepages", machine.hugepages, hugepages, CONFIG_HUGEPAGES_TRANSPARENT,
+	       "2 MiB pages for a plain VM: where the host has them, from its pool, or not"),
+	CHOICE("on-reboot", machine.on_reboot, on_reboot, CONFIG_REBOOT_EXIT,
+	       "what a reset by the guest does"),
+	NUMBER("grace", machine.grace, 0, 86400, 10,
+	       "seconds between SIGTERM's power button and the end"),
+	NUMBER("io-threads", machine.io_threads, 1, 16, 1,
+	       "threads for the work of virtio devices, which take turns among them"),
+
+	TABLE(boot, "what the VM starts; kernel, firmware or igvm is needed"),
+	PATH("kernel", boot.kernel, "bzImage, ELF vmlinux, or unified kernel image"),
+	PATH("initrd", boot.initrd, "initial file system for the kernel"),
+	STRING("cmdline", boot.cmdline, 0, 0,
+	       "the kernel's command line, or that of the guest in an IGVM file", .text = TEXT("")),
+	PATH("firmware", boot.firmware,
+	     "OVMF or TDVF; with it, kernel and initrd go through fw_cfg"),
+	PATH("igvm", boot.igvm, "IGVM file, instead of kernel and firmware"),
+	BOOL("device-tree", boot.device_tree, false,
+	     "give the kernel a device tree beside the ACPI tables"),
+
+	TABLE(snp, "AMD SEV-SNP, when [machine] cc says so"),
+	BITS("policy", snp.policy, 0x30000, /* SMT allowed, and the bit that must be 1 */
+	     "guest policy", .given = AT(snp.have_policy)),
+	CHOICE("vcpu-type", snp.vcpu_sig, vcpu_type, SIG_NAPLES,
+	       "the CPU whose signature goes into the measured vCPU state",
+	       .given = AT(snp.have_vcpu_type)),
+	NUMBER("vcpu-sig", snp.vcpu_sig, 0, UINT32_MAX, SIG_NAPLES,
+	       "the same as a number, CPUID leaf 1 EAX", .hex = true,
+	       .given = AT(snp.have_vcpu_sig)),
+	BITS("guest-features", snp.guest_features, 1, /* SNPActive */
+	     "SEV_FEATURES of the measured vCPU state", .given = AT(snp.have_guest_features)),
+	NUMBER("cbit", snp.cbit, 0, 62, 51, /* Milan to Turin */
+	       "position of the C-bit in page tables, as the host's CPU has it; 0: none"),
+	HEX("host-data", snp.host_data, "returned in every attestation report",
+	    .given = AT(snp.have_host_data)),
+	PATH("host-data-file", snp.host_data_file, "the same: the SHA-256 of this file"),
+	HEX("gosvw", snp.gosvw,
+	    "workarounds that the guest finds in its secrets page; not measured"),
+	NUMBER("ghcb-version", snp.ghcb_version, 0, UINT16_MAX, 0,
+	       "highest version of the GHCB protocol that the guest is offered; 0: KVM's default"),
+	BOOL("vcek-disabled", snp.vcek_disabled, false,
+	     "attestation reports are not signed with the chip's own key"),
+	PATH("id-block", snp.id_block, "ID block, 96 bytes raw or in base64"),
+	PATH("id-auth", snp.id_auth, "ID authentication information, 4096 bytes raw or in base64"),
+	PATH("certs", snp.certs, "certificate table for extended guest requests"),
+
+	TABLE(tdx, "Intel TDX, when [machine] cc says so"),
+	BITS("attributes", tdx.attributes, 0x10000000, /* SEPT_VE_DISABLE */
+	     "TD attributes", .given = AT(tdx.have_attributes)),
+	HEX("mrconfigid", tdx.mrconfigid, "MRCONFIGID, reported in quotes",
+	    .given = AT(tdx.have_mrconfigid)),
+	PATH("mrconfigid-file", tdx.mrconfigid_file, "the same: the SHA-384 of this file"),
+	HEX("mrowner", tdx.mrowner, "MROWNER, reported in quotes"),
+	HEX("mrownerconfig", tdx.mrownerconfig, "MROWNERCONFIG, reported in quotes"),
+	ROW(ENDPOINT, "quote-socket", tdx.quote_socket, .help = "the quote generation service"),
+
+	TABLE(serial, "the serial port"),
+	OUTPUT("output", serial.output, ENDPOINT_STDIO, "where the serial port goes"),
+
+	DEVICES(disk, ndisks, CONFIG_MAX_DISKS, "a block device"),
+	PATH("path", disk[0].path, "raw image or block device", .required = true),
+	CHOICE("format", disk[0].format, disk_format, CONFIG_DISK_AUTO,
+	       "auto: raw, but an image that begins like one of another format is refused"),
+	BOOL("readonly", disk[0].readonly, false, "the guest cannot write to it"),
+	BOOL("direct", disk[0].direct, false, "read and write past the host's page cache"),
+	NUMBER("queues", disk[0].queues, 1, 16, 1,
+	       "request queues; a guest uses one for each of its CPUs at most"),
+	STRING("serial", disk[0].serial, 1, 20, /* VIRTIO_BLK_ID_BYTES */
+	       "serial number that the guest sees; diskN if not given, N from 0"),
+	SIZE("bandwidth", disk[0].bandwidth, 0, GIB(1024), 0, 0,
+	     "most bytes per second, reads and writes together; 0: no limit"),
+	NUMBER("iops", disk[0].iops, 0, UINT32_MAX, 0, "most requests per second; 0: no limit"),
+
+	DEVICES(net, nnets, CONFIG_MAX_NETS, "a network interface"),
+	STRING("tap", net[0].tap, 1, 15, /* IFNAMSIZ - 1 */
+	       "name of the host's tap interface"),
+	NUMBER("fd", net[0].fd, 0, 65535, 0,
+	       "instead: a descriptor of a tap interface that minivmm is started with",
+	       .given = AT(net[0].have_fd)),
+	SOCKET("socket", net[0].socket, 0,
+	       "instead: Unix socket of a program that has the network, such as passt"),
+	ROW(MAC, "mac", net[0].mac, .given = AT(net[0].have_mac),
+	    .help = "the guest's Ethernet address; made up if not given"),
+	NUMBER("mtu", net[0].mtu, 68, 65535, 0, /* what IPv4 needs (RFC 791, section 3.2) */
+	       "bytes of the largest packet, which the guest is told; 0: not told",
+	       .or_zero = true),
+	NUMBER("queues", net[0].queues, 1, 8, 1,
+	       "pairs of queues, for guests with several CPUs; a tap needs multi_queue for it"),
+	CHOICE("vhost", net[0].vhost, vhost, CONFIG_VHOST_AUTO,
+	       "let the kernel move the frames; auto: where it can"),
+	SIZE("rx-bandwidth", net[0].rx_bandwidth, 0, GIB(1024), 0, 0,
+	     "bytes a second to the guest at most; 0: no limit"),
+	SIZE("tx-bandwidth", net[0].tx_bandwidth, 0, GIB(1024), 0, 0,
+	     "bytes a second from the guest at most; 0: no limit"),
+
+	DEVICE(vsock, "a socket device between host and guest"),
+	/* 0 to 2 and the highest are taken: Linux, vm_sockets.h */
+	NUMBER("cid", vsock.cid, 3, UINT32_MAX - 1, 3, "the guest's context ID"),
+	/* "_4294967295" fits behind it: a guest may connect to any port */
+	SOCKET("path", vsock.path, 96, "Unix socket at which the host reaches the guest",
+	       .required = true),
+
+	DEVICE(rng, "a device that gives random bytes"),
+	PATH("source", rng.source, "file that the guest's random bytes come from",
+	     .text = TEXT("/dev/urandom")),
+
+	DEVICE(console, "a virtio console, hvc0 in Linux, besides the serial port"),
+	OUTPUT("output", console.output, ENDPOINT_NONE,
+	       "where the console goes; only one of this and serial.output may be stdio",
+	       .required = true),
+	NUMBER("columns", console.columns, 0, UINT16_MAX, 0,
+	       "width that the guest is told; 0: that of the terminal"),
+	NUMBER("rows", console.rows, 0, UINT16_MAX, 0, "height, with columns"),
+
+	DEVICE(balloon, "a memory balloon, for plain VMs"),
+	/* pages are counted with 32 bits */
+	SIZE("size", balloon.size, 0, GIB(16 << 10) - MIB(1), MIB(1), 0,
+	     "memory that the guest is asked to give away, in steps of 1M"),
+	BOOL("deflate-on-oom", balloon.deflate_on_oom, true,
+	     "the guest may take it back when it has no other memory left"),
+	BOOL("reporting", balloon.reporting, true,
+	     "pages that are free in the guest go back to the host"),
+
+	TABLE(log, "messages of minivmm itself"),
+	CHOICE("level", log.level, log_level, VMM_LOG_INFO,
+	       "the least important messages that are written"),
+	PATH("file", log.file, "where to, instead of stderr"),
+	{0},
 };
 
-static const struct schema_key boot_keys[] = {
-	{.name = "kernel",
-	 .help = "bzImage, ELF vmlinux, or unified kernel image",
-	 .type = SCHEMA_PATH,
-	 .offset = offsetof(struct config_boot, kernel)},
-	{.name = "initrd",
-	 .help = "initial file system for the kernel",
-	 .type = SCHEMA_PATH,
-	 .offset = offsetof(struct config_boot, initrd)},
-	{.name = "cmdline",
-	 .help = "the kernel's command line, or that of the guest in an IGVM file",
-	 .type = SCHEMA_STRING,
-	 .offset = offsetof(struct config_boot, cmdline),
-	 .text = TEXT("")},
-	{.name = "firmware",
-	 .help = "OVMF or TDVF; with it, kernel and initrd go through fw_cfg",
-	 .type = SCHEMA_PATH,
-	 .offset = offsetof(struct config_boot, firmware)},
-	{.name = "igvm",
-	 .help = "IGVM file, instead of kernel and firmware",
-	 .type = SCHEMA_PATH,
-	 .offset = offsetof(struct config_boot, igvm)},
-	{.name = "device-tree",
-	 .help = "give the kernel a device tree beside the ACPI tables",
-	 .type = SCHEMA_BOOL,
-	 .offset = offsetof(struct config_boot, device_tree)},
-};
+const struct schema *schema_next(const struct schema *table, const struct schema *row)
+{
+	if (table) {
+		row = row ? row + 1 : table + 1;
+		return row->type > SCHEMA_TABLE ? row : NULL;
+	}
+	row = row ? row + 1 : schema;
+	while (row->type > SCHEMA_TABLE)
+		row++;
+	return row->type == SCHEMA_TABLE ? row : NULL;
+}
 
-static const struct schema_key snp_keys[] = {
-	{.name = "policy",
-	 .help = "guest policy",
-	 .type = SCHEMA_BITS,
-	 .hex = true,
-	 .number = 0x30000, /* SMT allowed, and the bit that must be 1 */
-	 .offset = offsetof(struct config_snp, policy),
-	 .given = offsetof(struct config_snp, have_policy)},
-	{.name = "vcpu-type",
-	 .help = "the CPU whose signature goes into the measured vCPU state",
-	 .type = SCHEMA_CHOICE,
-	 .offset = offsetof(struct config_snp, vcpu_sig),
-	 .given = offsetof(struct config_snp, have_vcpu_type),
-	 .choices = vcpu_type_choices,
-	 .number = SIG_NAPLES},
-	{.name = "vcpu-sig",
-	 .help = "the same as a number, CPUID leaf 1 EAX",
-	 .type = SCHEMA_NUMBER,
-	 .hex = true,
-	 .offset = offsetof(struct config_snp, vcpu_sig),
-	 .given = offsetof(struct config_snp, have_vcpu_sig),
-	 .max = UINT32_MAX,
-	 .number = SIG_NAPLES},
-	{.name = "guest-features",
-	 .help = "SEV_FEATURES of the measured vCPU state",
-	 .type = SCHEMA_BITS,
-	 .hex = true,
-	 .number = 1, /* SNPActive */
-	 .offset = offsetof(struct config_snp, guest_features),
-	 .given = offsetof(struct config_snp, have_guest_features)},
-	{.name = "cbit",
-	 .help = "position of the C-bit in page tables, as the host's CPU has it; 0: none",
-	 .type = SCHEMA_NUMBER,
-	 .offset = offsetof(struct config_snp, cbit),
-	 .max = 62,
-	 .number = 51}, /* Milan to Turin */
-	{.name = "host-data",
-	 .help = "returned in every attestation report",
-	 .type = SCHEMA_HEX,
-	 .offset = offsetof(struct config_snp, host_data),
-	 .given = offsetof(struct config_snp, have_host_data),
-	 .max = sizeof(((struct config_snp *)0)->host_data)},
-	{.name = "host-data-file",
-	 .help = "the same: the SHA-256 of this file",
-	 .type = SCHEMA_PATH,
-	 .offset = offsetof(struct config_snp, host_data_file)},
-	{.name = "gosvw",
-	 .help = "workarounds that the guest finds in its secrets page; not measured",
-	 .type = SCHEMA_HEX,
-	 .offset = offsetof(struct config_snp, gosvw),
-	 .max = sizeof(((struct config_snp *)0)->gosvw)},
-	{.name = "ghcb-version",
-	 .help = "highest version of the GHCB protocol that the guest is offered; 0: KVM's default",
-	 .type = SCHEMA_NUMBER,
-	 .offset = offsetof(struct config_snp, ghcb_version),
-	 .max = UINT16_MAX},
-	{.name = "vcek-disabled",
-	 .help = "attestation reports are not signed with the chip's own key",
-	 .type = SCHEMA_BOOL,
-	 .offset = offsetof(struct config_snp, vcek_disabled)},
-	{.name = "id-block",
-	 .help = "ID block, 96 bytes raw or in base64",
-	 .type = SCHEMA_PATH,
-	 .offset = offsetof(struct config_snp, id_block)},
-	{.name = "id-auth",
-	 .help = "ID authentication information, 4096 bytes raw or in base64",
-	 .type = SCHEMA_PATH,
-	 .offset = offsetof(struct config_snp, id_auth)},
-	{.name = "certs",
-	 .help = "certificate table for extended guest requests",
-	 .type = SCHEMA_PATH,
-	 .offset = offsetof(struct config_snp, certs)},
-};
+const struct schema *schema_find(const struct schema *table, const char *name, size_t len)
+{
+	const struct schema *row = NULL;
 
-static const struct schema_key tdx_keys[] = {
-	{.name = "attributes",
-	 .help = "TD attributes",
-	 .type = SCHEMA_BITS,
-	 .hex = true,
-	 .number = 0x10000000, /* SEPT_VE_DISABLE */
-	 .offset = offsetof(struct config_tdx, attributes),
-	 .given = offsetof(struct config_tdx, have_attributes)},
-	{.name = "mrconfigid",
-	 .help = "MRCONFIGID, reported in quotes",
-	 .type = SCHEMA_HEX,
-	 .offset = offsetof(struct config_tdx, mrconfigid),
-	 .given = offsetof(struct config_tdx, have_mrconfigid),
-	 .max = sizeof(((struct config_tdx *)0)->mrconfigid)},
-	{.name = "mrconfigid-file",
-	 .help = "the same: the SHA-384 of this file",
-	 .type = SCHEMA_PATH,
-	 .offset = offsetof(struct config_tdx, mrconfigid_file)},
-	{.name = "mrowner",
-	 .help = "MROWNER, reported in quotes",
-	 .type = SCHEMA_HEX,
-	 .offset = offsetof(struct config_tdx, mrowner),
-	 .max = sizeof(((struct config_tdx *)0)->mrowner)},
-	{.name = "mrownerconfig",
-	 .help = "MROWNERCONFIG, reported in quotes",
-	 .type = SCHEMA_HEX,
-	 .offset = offsetof(struct config_tdx, mrownerconfig),
-	 .max = sizeof(((struct config_tdx *)0)->mrownerconfig)},
-	{.name = "quote-socket",
-	 .help = "the quote generation service",
-	 .type = SCHEMA_ENDPOINT,
-	 .offset = offsetof(struct config_tdx, quote_socket)},
-};
+	while ((row = schema_next(table, row)))
+		if (strlen(row->name) == len && memcmp(row->name, name, len) == 0)
+			break;
+	return row;
+}
 
-static const struct schema_key serial_keys[] = {
-	{.name = "output",
-	 .help = "where the serial port goes",
-	 .type = SCHEMA_OUTPUT,
-	 .offset = offsetof(struct config_serial, output),
-	 .text = TEXT("stdio")},
-};
+const struct schema *schema_nearest(const struct schema *table, const char *name, size_t len)
+{
+	const struct schema *best = NULL;
+	size_t least = WORD_MAX;
 
-static const struct schema_key disk_keys[] = {
-	{.name = "path",
-	 .help = "raw image or block device",
-	 .type = SCHEMA_PATH,
-	 .required = true,
-	 .offset = offsetof(struct config_disk, path)},
-	{.name = "format",
-	 .help = "auto: raw, but an image that begins like one of another format is refused",
-	 .type = SCHEMA_CHOICE,
-	 .offset = offsetof(struct config_disk, format),
-	 .choices = disk_format_choices,
-	 .number = CONFIG_DISK_AUTO},
-	{.name = "readonly",
-	 .help = "the guest cannot write to it",
-	 .type = SCHEMA_BOOL,
-	 .offset = offsetof(struct config_disk, readonly)},
-	{.name = "direct",
-	 .help = "read and write past the host's page cache",
-	 .type = SCHEMA_BOOL,
-	 .offset = offsetof(struct config_disk, direct)},
-	{.name = "queues",
-	 .help = "request queues; a guest uses one for each of its CPUs at most",
-	 .type = SCHEMA_NUMBER,
-	 .offset = offsetof(struct config_disk, queues),
-	 .min = 1,
-	 .max = 16,
-	 .number = 1},
-	{.name = "serial",
-	 .help = "serial number that the guest sees; diskN if not given, N from 0",
-	 .type = SCHEMA_STRING,
-	 .min = 1,
-	 .max = 20, /* VIRTIO_BLK_ID_BYTES */
-	 .offset = offsetof(struct config_disk, serial)},
-	{.name = "bandwidth",
-	 .help = "most bytes per second, reads and writes together; 0: no limit",
-	 .type = SCHEMA_SIZE,
-	 .max = GIB(1024),
-	 .offset = offsetof(struct config_disk, bandwidth)},
-	{.name = "iops",
-	 .help = "most requests per second; 0: no limit",
-	 .type = SCHEMA_NUMBER,
-	 .max = UINT32_MAX,
-	 .offset = offsetof(struct config_disk, iops)},
-};
+	for (const struct schema *row = NULL; (row = schema_next(table, row));) {
+		size_t known = strlen(row->name);
+		size_t distance = word_distance(name, len, row->name, known);
 
-static const struct schema_key net_keys[] = {
-	{.name = "tap",
-	 .help = "name of the host's tap interface",
-	 .type = SCHEMA_STRING,
-	 .min = 1,
-	 .max = 15, /* IFNAMSIZ - 1 */
-	 .offset = offsetof(struct config_net, tap)},
-	{.name = "fd",
-	 .help = "instead: a descriptor of a tap interface that minivmm is started with",
-	 .type = SCHEMA_NUMBER,
-	 .offset = offsetof(struct config_net, fd),
-	 .given = offsetof(struct config_net, have_fd),
-	 .max = 65535},
-	{.name = "socket",
-	 .help = "instead: Unix socket of a program that has the network, such as passt",
-	 .type = SCHEMA_SOCKET,
-	 .offset = offsetof(struct config_net, socket)},
-	{.name = "mac",
-	 .help = "the guest's Ethernet address; made up if not given",
-	 .type = SCHEMA_MAC,
-	 .offset = offsetof(struct config_net, mac)},
-	{.name = "mtu",
-	 .help = "bytes of the largest packet, which the guest is told; 0: not told",
-	 .type = SCHEMA_NUMBER,
-	 .offset = offsetof(struct config_net, mtu),
-	 .or_zero = true,
-	 .min = 68, /* what IPv4 needs (RFC 791, section 3.2) */
-	 .max = 65535},
-	{.name = "queues",
-	 .help = "pairs of queues, for guests with several CPUs; a tap needs multi_queue for it",
-	 .type = SCHEMA_NUMBER,
-	 .offset = offsetof(struct config_net, queues),
-	 .min = 1,
-	 .max = 8,
-	 .number = 1},
-	{.name = "vhost",
-	 .help = "let the kernel move the frames; auto: where it can",
-	 .type = SCHEMA_CHOICE,
-	 .offset = offsetof(struct config_net, vhost),
-	 .choices = vhost_choices,
-	 .number = CONFIG_VHOST_AUTO},
-	{.name = "rx-bandwidth",
-	 .help = "bytes a second to the guest at most; 0: no limit",
-	 .type = SCHEMA_SIZE,
-	 .offset = offsetof(struct config_net, rx_bandwidth),
-	 .max = GIB(1 << 10)},
-	{.name = "tx-bandwidth",
-	 .help = "bytes a second from the guest at most; 0: no limit",
-	 .type = SCHEMA_SIZE,
-	 .offset = offsetof(struct config_net, tx_bandwidth),
-	 .max = GIB(1 << 10)},
-};
+		if (distance < least && distance * 2 <= (len > known ? len : known)) {
+			least = distance;
+			best = row;
+		}
+	}
+	return best;
+}
 
-static const struct schema_key vsock_keys[] = {
-	{.name = "cid",
-	 .help = "the guest's context ID",
-	 .type = SCHEMA_NUMBER,
-	 .offset = offsetof(struct config_vsock, cid),
-	 .min = 3, /* 0 to 2 and the highest are taken: Linux, vm_sockets.h */
-	 .max = UINT32_MAX - 1,
-	 .number = 3},
-	{.name = "path",
-	 .help = "Unix socket at which the host reaches the guest",
-	 .type = SCHEMA_SOCKET,
-	 .required = true,
-	 .max = 96, /* "_4294967295" fits behind it: a guest may connect to any port */
-	 .offset = offsetof(struct config_vsock, path)},
-};
+/* --- in a configuration ----------------------------------------------------------------------- */
 
-static const struct schema_key rng_keys[] = {
-	{.name = "source",
-	 .help = "file that the guest's random bytes come from",
-	 .type = SCHEMA_PATH,
-	 .offset = offsetof(struct config_rng, source),
-	 .text = TEXT("/dev/urandom")},
-};
+void *schema_field(const struct schema *table, const struct schema *key, struct vmm_config *config,
+		   size_t index)
+{
+	return (char *)config + key->offset + index * table->element_size;
+}
 
-static const struct schema_key console_keys[] = {
-	{.name = "output",
-	 .help = "where the console goes; only one of this and serial.output may be stdio",
-	 .type = SCHEMA_OUTPUT,
-	 .required = true,
-	 .offset = offsetof(struct config_console, output)},
-	{.name = "columns",
-	 .help = "width that the guest is told; 0: that of the terminal",
-	 .type = SCHEMA_NUMBER,
-	 .offset = offsetof(struct config_console, columns),
-	 .max = UINT16_MAX},
-	{.name = "rows",
-	 .help = "height, with columns",
-	 .type = SCHEMA_NUMBER,
-	 .offset = offsetof(struct config_console, rows),
-	 .max = UINT16_MAX},
-};
+size_t schema_count(const struct schema *table, const struct vmm_config *config)
+{
+	const void *count = (const char *)config + table->offset;
 
-static const struct schema_key balloon_keys[] = {
-	{.name = "size",
-	 .help = "memory that the guest is asked to give away, in steps of 1M",
-	 .type = SCHEMA_SIZE,
-	 .offset = offsetof(struct config_balloon, size),
-	 .max = GIB(16 << 10) - MIB(1), /* pages are counted with 32 bits */
-	 .multiple = MIB(1)},
-	{.name = "deflate-on-oom",
-	 .help = "the guest may take it back when it has no other memory left",
-	 .type = SCHEMA_BOOL,
-	 .offset = offsetof(struct config_balloon, deflate_on_oom),
-	 .number = 1},
-	{.name = "reporting",
-	 .help = "pages that are free in the guest go back to the host",
-	 .type = SCHEMA_BOOL,
-	 .offset = offsetof(struct config_balloon, reporting),
-	 .number = 1},
-};
+	return table->max_elements ? *(const size_t *)count : 1;
+}
 
-static const struct schema_key log_keys[] = {
-	{.name = "level",
-	 .help = "the least important messages that are written",
-	 .type = SCHEMA_CHOICE,
-	 .offset = offsetof(struct config_log, level),
-	 .choices = log_level_choices,
-	 .number = VMM_LOG_INFO},
-	{.name = "file",
-	 .help = "where to, instead of stderr",
-	 .type = SCHEMA_PATH,
-	 .offset = offsetof(struct config_log, file)},
-};
+static void set_count(const struct schema *table, struct vmm_config *config, size_t count)
+{
+	void *field = (char *)config + table->offset;
 
-const struct schema_table schema_tables[] = {
-	{.name = "machine",
-	 .help = "CPUs, memory, kind of VM",
-	 .keys = machine_keys,
-	 .nkeys = ARRAY_SIZE(machine_keys),
-	 .offset = offsetof(struct vmm_config, machine)},
-	{.name = "boot",
-	 .help = "what the VM starts; kernel, firmware or igvm is needed",
-	 .keys = boot_keys,
-	 .nkeys = ARRAY_SIZE(boot_keys),
-	 .offset = offsetof(struct vmm_config, boot)},
-	{.name = "snp",
-	 .help = "AMD SEV-SNP, when [machine] cc says so",
-	 .keys = snp_keys,
-	 .nkeys = ARRAY_SIZE(snp_keys),
-	 .offset = offsetof(struct vmm_config, snp)},
-	{.name = "tdx",
-	 .help = "Intel TDX, when [machine] cc says so",
-	 .keys = tdx_keys,
-	 .nkeys = ARRAY_SIZE(tdx_keys),
-	 .offset = offsetof(struct vmm_config, tdx)},
-	{.name = "serial",
-	 .help = "the serial port",
-	 .keys = serial_keys,
-	 .nkeys = ARRAY_SIZE(serial_keys),
-	 .offset = offsetof(struct vmm_config, serial)},
-	{.name = "disk",
-	 .help = "a block device",
-	 .keys = disk_keys,
-	 .nkeys = ARRAY_SIZE(disk_keys),
-	 .offset = offsetof(struct vmm_config, disk),
-	 .max_elements = CONFIG_MAX_DISKS,
-	 .element_size = sizeof(struct config_disk),
-	 .count = offsetof(struct vmm_config, ndisks)},
-	{.name = "net",
-	 .help = "a network interface",
-	 .keys = net_keys,
-	 .nkeys = ARRAY_SIZE(net_keys),
-	 .offset = offsetof(struct vmm_config, net),
-	 .max_elements = CONFIG_MAX_NETS,
-	 .element_size = sizeof(struct config_net),
-	 .count = offsetof(struct vmm_config, nnets)},
-	{.name = "vsock",
-	 .help = "a socket device between host and guest",
-	 .keys = vsock_keys,
-	 .nkeys = ARRAY_SIZE(vsock_keys),
-	 .offset = offsetof(struct vmm_config, vsock),
-	 .present = offsetof(struct vmm_config, vsock.present)},
-	{.name = "rng",
-	 .help = "a device that gives random bytes",
-	 .keys = rng_keys,
-	 .nkeys = ARRAY_SIZE(rng_keys),
-	 .offset = offsetof(struct vmm_config, rng),
-	 .present = offsetof(struct vmm_config, rng.present)},
-	{.name = "console",
-	 .help = "a virtio console, hvc0 in Linux, besides the serial port",
-	 .keys = console_keys,
-	 .nkeys = ARRAY_SIZE(console_keys),
-	 .offset = offsetof(struct vmm_config, console),
-	 .present = offsetof(struct vmm_config, console.present)},
-	{.name = "balloon",
-	 .help = "a memory balloon, for plain VMs",
-	 .keys = balloon_keys,
-	 .nkeys = ARRAY_SIZE(balloon_keys),
-	 .offset = offsetof(struct vmm_config, balloon),
-	 .present = offsetof(struct vmm_config, balloon.present)},
-	{.name = "log",
-	 .help = "messages of minivmm itself",
-	 .keys = log_keys,
-	 .nkeys = ARRAY_SIZE(log_keys),
-	 .offset = offsetof(struct vmm_config, log)},
-};
+	*(size_t *)field = count;
+}
 
-const size_t schema_ntables = ARRAY_SIZE(schema_tables);
+bool schema_add_element(const struct schema *table, struct vmm_config *config)
+{
+	size_t count = schema_count(table, config);
+
+	if (count == table->max_elements)
+		return false;
+	schema_set_defaults(table, config, count);
+	set_count(table, config, count + 1);
+	return true;
+}
+
+void schema_drop_element(const struct schema *table, struct vmm_config *config)
+{
+	set_count(table, config, schema_count(table, config) - 1);
+}
+
+void schema_set_given(const struct schema *table, const struct schema *row,
+		      struct vmm_config *config, size_t index)
+{
+	if (row->given)
+		*(bool *)((char *)config + row->given + index * table->element_size) = true;
+}
+
+void schema_set_defaults(const struct schema *table, struct vmm_config *config, size_t index)
+{
+	for (const struct schema *key = NULL; (key = schema_next(table, key));) {
+		void *field = schema_field(table, key, config, index);
+
+		switch (key->type) {
+		case SCHEMA_BOOL:
+			*(bool *)field = key->number;
+			break;
+		case SCHEMA_NUMBER:
+		case SCHEMA_CHOICE:
+			*(uint32_t *)field = (uint32_t)key->number;
+			break;
+		case SCHEMA_BITS:
+		case SCHEMA_SIZE:
+			*(uint64_t *)field = key->number;
+			break;
+		case SCHEMA_OUTPUT:
+			((struct endpoint *)field)->kind = (enum endpoint_kind)key->number;
+			break;
+		default: /* zeros, or a text */
+			if (key->text)
+				*(char **)field = key->text;
+		}
+	}
+}
+
+char **schema_text(const struct schema *key, void *field)
+{
+	switch (key->type) {
+	case SCHEMA_STRING:
+	case SCHEMA_PATH:
+	case SCHEMA_SOCKET:
+	case SCHEMA_ENDPOINT:
+		return field;
+	case SCHEMA_OUTPUT:
+		return &((struct endpoint *)field)->path;
+	default:
+		return NULL;
+	}
+}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which keys there are: one table says of each its name, type, bounds, default, meaning, and the
- * field of struct vmm_config it fills. Reading files, config_set(), defaults, freeing and
- * config_help() all walk this table and know no key by name.
+ * Which keys there are: one list says of each its name, type, bounds, default, meaning, and the field
+ * of struct vmm_config it fills. Reading files, config_set(), defaults, freeing and config_help() all
+ * walk this list and know no key by name.
  */
 #ifndef VMM_CONFIG_SCHEMA_H
 #define VMM_CONFIG_SCHEMA_H
@@ -10,6 +10,8 @@
 #include "vmm/config/config.h"
 
 enum schema_type {
+	SCHEMA_END,
+	SCHEMA_TABLE, /* the rows up to the next one are its keys */
 	/* field: what a value may be */
 	SCHEMA_BOOL,   /* bool */
 	SCHEMA_NUMBER, /* uint32_t: an integer of min..max; or 0, if or_zero */
@@ -17,73 +19,71 @@ enum schema_type {
 	SCHEMA_SIZE,   /* uint64_t: bytes, or "512M"; min..max, a multiple of `multiple` */
 	SCHEMA_CHOICE, /* int or an enum: one of the names in `choices` */
 	SCHEMA_HEX,    /* uint8_t[max]: that many bytes in hexadecimal */
+	SCHEMA_MAC,    /* uint8_t[6]: a unicast Ethernet address that is not all zeros */
 	SCHEMA_STRING, /* char *: not empty unless min is 0; at most max bytes unless that is 0 */
 	SCHEMA_PATH,   /* char *: relative to the file's directory */
 	SCHEMA_SOCKET, /* char *: a path that fits into struct sockaddr_un; at most max bytes unless
 			* that is 0 */
-	SCHEMA_OUTPUT, /* char *: stdio, null, file:PATH or unix:PATH */
+	SCHEMA_OUTPUT, /* struct endpoint: stdio, null, file:PATH or unix:PATH */
 	SCHEMA_ENDPOINT, /* char *: vsock:CID:PORT or the path of a Unix socket */
-	SCHEMA_MAC,	 /* char *: a unicast Ethernet address that is not all zeros */
 };
 
 struct schema_choice {
 	const char *name; /* NULL ends the list */
 	uint32_t value;
 	uint32_t versions; /* NAME-v1 to NAME-v<versions> are good, too */
+	const char *was;   /* "true", "false": this is good, too, without quotes */
 };
 
-struct schema_key {
+struct schema {
+	enum schema_type type;
 	const char *name;
 	const char *help; /* a line: what it means */
-	enum schema_type type;
-	bool required; /* in every table of its kind that is there */
-	bool hex;      /* numbers of this key are shown in hexadecimal */
-	bool or_zero;  /* 0 is good, too, though it is less than min */
-	size_t offset; /* of the field in the table's struct */
-	size_t given;  /* of the bool in the table's struct that says the key was given; 0: none */
-	uint64_t min;
-	uint64_t max;
-	uint64_t multiple;
-	uint64_t number; /* default of everything that is not char * */
-	char *text;	 /* default of char *; not allocated: the field points here. May be NULL */
-	const struct schema_choice *choices;
-	/* a choice that used to be a bool, and still may be one */
-	bool was_bool;
-	uint32_t when_true, when_false;
-};
 
-struct schema_table {
-	const char *name;
-	const char *help;
-	const struct schema_key *keys;
-	size_t nkeys;
-	size_t offset;	/* of the table's struct in struct vmm_config; of the first for an array */
-	size_t present; /* of a bool in struct vmm_config that says the table was there; 0: none */
+	/* in struct vmm_config; in an array of tables of the first element */
+	size_t offset; /* of the field; of an array of tables the size_t that counts it */
+	size_t given;  /* of the bool that says that it is there; 0: none */
 
-	/* an array of tables, [[name]]: max_elements is not 0 */
-	size_t max_elements;
+	/* of a table */
+	size_t max_elements; /* 0: it is no array of tables, [[name]] */
 	size_t element_size;
-	size_t count; /* of the size_t in struct vmm_config with the number of elements */
+
+	/* of a key */
+	bool required; /* in every table of its kind that is there */
+	bool hex;      /* it is shown in hexadecimal */
+	bool or_zero;  /* 0 is good, too, though it is less than min */
+	uint64_t min, max, multiple;
+	uint64_t number; /* default of all but strings and paths; of an output, its kind */
+	char *text;	 /* default of those; not allocated: the field points here. May be NULL */
+	const struct schema_choice *choices;
 };
 
-extern const struct schema_table schema_tables[];
-extern const size_t schema_ntables;
+extern const struct schema schema[];
 
-/* By name; NULL if there is none. */
-const struct schema_table *schema_find_table(const char *name, size_t len);
-const struct schema_key *schema_find_key(const struct schema_table *table, const char *name,
-					 size_t len);
+/* Row by row: the tables if `table` is NULL, else its keys. The first for `row` NULL; NULL behind the
+ * last. */
+const struct schema *schema_next(const struct schema *table, const struct schema *row);
 
-/* The table's struct in a configuration (element `index` of an array), and how many there are. */
-void *schema_base(const struct schema_table *table, struct vmm_config *config, size_t index);
-const void *schema_base_const(const struct schema_table *table, const struct vmm_config *config,
-			      size_t index);
-size_t schema_count(const struct schema_table *table, const struct vmm_config *config);
+/* By name, and by the name most like it, if half of it agrees; NULL if there is none. */
+const struct schema *schema_find(const struct schema *table, const char *name, size_t len);
+const struct schema *schema_nearest(const struct schema *table, const char *name, size_t len);
 
-/* Is the field a char *? */
-bool schema_is_text(const struct schema_key *key);
+/* The field of a key (in element `index` of an array of tables), and how many elements there are. */
+void *schema_field(const struct schema *table, const struct schema *key, struct vmm_config *config,
+		   size_t index);
+size_t schema_count(const struct schema *table, const struct vmm_config *config);
 
-/* Adds a new element of defaults to an array of tables and returns it; NULL if it is full. */
-void *schema_add_element(const struct schema_table *table, struct vmm_config *config);
+/* Adds an element of defaults, false if there are as many as may be; takes it away again. */
+bool schema_add_element(const struct schema *table, struct vmm_config *config);
+void schema_drop_element(const struct schema *table, struct vmm_config *config);
+
+void schema_set_defaults(const struct schema *table, struct vmm_config *config, size_t index);
+
+/* Notes that the table or the key is there, where somebody asks for it. */
+void schema_set_given(const struct schema *table, const struct schema *row,
+		      struct vmm_config *config, size_t index);
+
+/* Where a field keeps the text that it owns; NULL if its type has none. */
+char **schema_text(const struct schema *key, void *field);
 
 #endif

@@ -223,30 +223,29 @@ bool console_recent_panic(struct console *c, char *text, size_t size)
 
 /* --- opening and closing ---------------------------------------------------------------------- */
 
-static int open_backend(struct console *c, const char *output, struct vmm_error *err)
+static int open_backend(struct console *c, const struct endpoint *output, struct vmm_error *err)
 {
-	if (strcmp(output, "null") == 0)
-		return 0;
-	if (strcmp(output, "stdio") == 0) {
+	switch (output->kind) {
+	case ENDPOINT_STDIO:
 		c->out = console_open_stdout();
 		c->in.fd = console_open_stdin();
 		c->in_is_terminal = c->in.fd >= 0 && isatty(c->in.fd);
 		c->in_waits = !c->in_is_terminal;
-		return 0;
-	}
-	if (strncmp(output, "file:", 5) == 0)
-		return console_open_file(output + 5, &c->out.fd, err);
-	if (strncmp(output, "unix:", 5) == 0) {
+		break;
+	case ENDPOINT_FILE:
+		return console_open_file(output->path, &c->out.fd, err);
+	case ENDPOINT_UNIX:
 		c->out_is_client = true;
-		return unix_listen(&c->listener, "console socket", output + 5, 1, err);
+		return unix_listen(&c->listener, "console socket", output->path, 1, err);
+	case ENDPOINT_NONE:
+	case ENDPOINT_NULL:
+		break;
 	}
-	return vmm_error_set(err, -EINVAL,
-			     "console output \"%s\": expected stdio, null, file:PATH or unix:PATH",
-			     output);
+	return 0;
 }
 
-int console_open(struct console *c, const char *output, void (*quit)(void *ctx), void *ctx,
-		 struct vmm_error *err)
+int console_open(struct console *c, const struct endpoint *output, void (*quit)(void *ctx),
+		 void *ctx, struct vmm_error *err)
 {
 	int ret;
 

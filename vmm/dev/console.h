@@ -27,6 +27,7 @@
 #ifndef VMM_DEV_CONSOLE_H
 #define VMM_DEV_CONSOLE_H
 
+#include "vmm/base/endpoint.h"
 #include "vmm/base/error.h"
 #include "vmm/base/loop.h"
 #include "vmm/base/unix_listener.h"
@@ -107,10 +108,10 @@ struct console {
 
 /*
  * Opens everything that `output` names; nothing is opened later but connections of clients. `quit`
- * may be NULL. On failure nothing is left behind. -EINVAL for an `output` that is none of the four.
+ * may be NULL. On failure nothing is left behind.
  */
-int console_open(struct console *console, const char *output, void (*quit)(void *ctx), void *ctx,
-		 struct vmm_error *err);
+int console_open(struct console *console, const struct endpoint *output, void (*quit)(void *ctx),
+		 void *ctx, struct vmm_error *err);
 
 /* What the serial port sends to. Valid as long as the console is. */
 struct serial_sink console_sink(struct console *console);

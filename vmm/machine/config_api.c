@@ -43,10 +43,8 @@ int minivmm_config_set(struct minivmm_config *config, const char *key, const cha
 
 bool minivmm_config_uses_terminal(const struct minivmm_config *config)
 {
-	const char *console = config->config.console.output;
-
-	return strcmp(config->config.serial.output, "stdio") == 0 ||
-	       (console && strcmp(console, "stdio") == 0);
+	return config->config.serial.output.kind == ENDPOINT_STDIO ||
+	       config->config.console.output.kind == ENDPOINT_STDIO;
 }
 
 unsigned int minivmm_config_grace(const struct minivmm_config *config)

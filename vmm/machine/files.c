@@ -35,9 +35,9 @@ static void add(struct list *list, const char *path, enum file_use use, const ch
 	list->n++;
 }
 
-static const char *file_of(const char *output)
+static const char *file_of(const struct endpoint *output)
 {
-	return output && strncmp(output, "file:", 5) == 0 ? output + 5 : NULL;
+	return endpoint_path(output, ENDPOINT_FILE);
 }
 
 size_t files_list(const struct vmm_config *config, enum cc_tech tech,
@@ -62,8 +62,8 @@ size_t files_list(const struct vmm_config *config, enum cc_tech tech,
 		    config->disk[i].readonly ? FILE_READ : FILE_WRITTEN, "disk[%zu].path", i);
 	if (config->rng.present)
 		add(&list, config->rng.source, FILE_SOURCE, "rng.source");
-	add(&list, file_of(config->serial.output), FILE_APPENDED, "serial.output");
-	add(&list, file_of(config->console.output), FILE_APPENDED, "console.output");
+	add(&list, file_of(&config->serial.output), FILE_APPENDED, "serial.output");
+	add(&list, file_of(&config->console.output), FILE_APPENDED, "console.output");
 	add(&list, config->log.file, FILE_APPENDED, "log.file");
 	return list.n;
 }

@@ -113,9 +113,9 @@ static void check_listener(const struct checker *c, const char *key, const char 
 		tell(c, key, &err);
 }
 
-static const char *socket_of(const char *output)
+static const char *socket_of(const struct endpoint *output)
 {
-	return output && strncmp(output, "unix:", 5) == 0 ? output + 5 : NULL;
+	return endpoint_path(output, ENDPOINT_UNIX);
 }
 
 void host_check(const struct vmm_config *config, enum cc_tech tech, const struct sys *sys,
@@ -129,8 +129,8 @@ void host_check(const struct vmm_config *config, enum cc_tech tech, const struct
 	for (size_t i = 0; i < n; i++)
 		if (file[i].key[0])
 			check_file(&c, &file[i]);
-	check_listener(&c, "serial.output", socket_of(config->serial.output));
-	check_listener(&c, "console.output", socket_of(config->console.output));
+	check_listener(&c, "serial.output", socket_of(&config->serial.output));
+	check_listener(&c, "console.output", socket_of(&config->console.output));
 	check_listener(&c, "vsock.path", config->vsock.path);
 	virtio_check_host(config, sys, fault, ctx);
 	if (files_check(config, tech, sys, fault, ctx, &err) < 0)

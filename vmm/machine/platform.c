@@ -194,7 +194,7 @@ int platform_create(struct platform **out, struct minivmm *vm, struct vmm_error 
 	if (!p)
 		return vmm_error_errno(err, -ENOMEM, "unable to allocate the devices");
 	p->vm = vm;
-	ret = console_open(&p->console, vm->config->serial.output, on_quit, p, err);
+	ret = console_open(&p->console, &vm->config->serial.output, on_quit, p, err);
 	if (ret < 0) {
 		free(p);
 		return ret;

@@ -272,7 +272,7 @@ static int open_console(struct console_dev *con, const struct config_console *co
 		.sink_ready = port_sink_ready,
 		.ctx = con,
 	};
-	int ret = console_open(&con->console, config->output, host->quit, host->quit_ctx, err);
+	int ret = console_open(&con->console, &config->output, host->quit, host->quit_ctx, err);
 
 	if (ret < 0)
 		return ret;

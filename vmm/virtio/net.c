@@ -55,9 +55,9 @@ static void fill_config_space(struct net *net)
 	struct virtio_device *dev = &net->virtio;
 	uint8_t *mac = net->space;
 
-	/* the configuration has checked its form; NOLINTNEXTLINE(cert-err34-c) */
-	if (!config->mac || sscanf(config->mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1],
-				   &mac[2], &mac[3], &mac[4], &mac[5]) != 6)
+	if (config->have_mac)
+		memcpy(mac, config->mac, sizeof(config->mac));
+	else
 		make_up_mac(net, mac);
 	put_le16(net->space + offsetof(struct virtio_net_config, status), VIRTIO_NET_S_LINK_UP);
 	put_le16(net->space + offsetof(struct virtio_net_config, max_virtqueue_pairs),

@@ -165,23 +165,6 @@ START_TEST(more_than_half_a_minute_is_worth_a_warning)
 }
 END_TEST
 
-/* 32 MiB more, 16 MiB in a call. */
-START_TEST(no_call_accepts_so_much_that_a_stop_would_wait_for_it)
-{
-	unsigned long calls;
-
-	model_skip_measurement(t.model);
-	must_launch();
-	calls = model_count(t.model, "KVM_SEV_SNP_LAUNCH_UPDATE");
-	teardown();
-	setup();
-	set("machine.memory", "\"64M\"");
-	model_skip_measurement(t.model);
-	must_launch();
-	ck_assert_uint_eq(model_count(t.model, "KVM_SEV_SNP_LAUNCH_UPDATE"), calls + 2);
-}
-END_TEST
-
 /* Firmware accepts memory itself, and software-protected guests need not. */
 START_TEST(nothing_is_said_where_nothing_is_accepted)
 {
@@ -208,7 +191,6 @@ SUITE(test_cc_keys)
 			    2 * CC_MACHINE_KERNELS);
 	tcase_add_test(tc, pages_that_are_accepted_are_counted_and_estimated);
 	tcase_add_test(tc, more_than_half_a_minute_is_worth_a_warning);
-	tcase_add_test(tc, no_call_accepts_so_much_that_a_stop_would_wait_for_it);
 	tcase_add_loop_test(tc, nothing_is_said_where_nothing_is_accepted, 0, 2);
 	suite_add_tcase(s, tc);
 	return s;

@@ -29,7 +29,8 @@ START_TEST(defaults_are_the_documented_ones)
 	ck_assert(!config.snp.have_host_data);
 	ck_assert_uint_eq(config.tdx.attributes, 0x10000000);
 	ck_assert(!config.tdx.have_mrconfigid);
-	ck_assert_str_eq(config.serial.output, "stdio");
+	ck_assert_int_eq(config.serial.output.kind, ENDPOINT_STDIO);
+	ck_assert_ptr_null(config.serial.output.path);
 	ck_assert_uint_eq(config.ndisks, 0);
 	ck_assert_uint_eq(config.nnets, 0);
 	ck_assert(!config.vsock.present);
@@ -84,7 +85,8 @@ START_TEST(every_key_reaches_its_field)
 	ck_assert_uint_eq(c->tdx.attributes, UINT64_MAX);
 	ck_assert_str_eq(c->tdx.mrconfigid_file, "/dir/m");
 	ck_assert_str_eq(c->tdx.quote_socket, "vsock:2:4294967295");
-	ck_assert_str_eq(c->serial.output, "file:/dir/out");
+	ck_assert_int_eq(c->serial.output.kind, ENDPOINT_FILE);
+	ck_assert_str_eq(c->serial.output.path, "/dir/out");
 	ck_assert_uint_eq(c->ndisks, 2);
 	ck_assert_str_eq(c->disk[0].path, "/dir/a");
 	ck_assert(!c->disk[0].readonly);
@@ -92,8 +94,8 @@ START_TEST(every_key_reaches_its_field)
 	ck_assert(c->disk[1].readonly);
 	ck_assert_uint_eq(c->nnets, 2);
 	ck_assert_str_eq(c->net[0].tap, "tap0");
-	ck_assert_str_eq(c->net[0].mac, "52:54:00:AB:cd:ef");
-	ck_assert_ptr_null(c->net[1].mac);
+	ck_assert(c->net[0].have_mac && !c->net[1].have_mac);
+	ck_assert_mem_eq(c->net[0].mac, "\x52\x54\x00\xab\xcd\xef", 6);
 	ck_assert(c->vsock.present && c->rng.present);
 	ck_assert_uint_eq(c->vsock.cid, UINT32_MAX - 1);
 	ck_assert_str_eq(c->vsock.path, "/dir/v");
@@ -102,7 +104,7 @@ START_TEST(every_key_reaches_its_field)
 	ck_assert_str_eq(c->log.file, "/dir/l");
 	config_clear(c);
 	ck_assert_uint_eq(c->ndisks, 0);
-	ck_assert_str_eq(c->serial.output, "stdio");
+	ck_assert_int_eq(c->serial.output.kind, ENDPOINT_STDIO);
 }
 END_TEST
 
@@ -284,7 +286,7 @@ START_TEST(relative_paths_are_relative_to_the_directory_given)
 						  NULL, NULL, NULL),
 				 0);
 		ck_assert_str_eq(config.boot.kernel, cases[i].kernel);
-		ck_assert_str_eq(config.serial.output, "unix:/s");
+		ck_assert_str_eq(endpoint_path(&config.serial.output, ENDPOINT_UNIX), "/s");
 		config_clear(&config);
 	}
 }

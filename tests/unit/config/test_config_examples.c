@@ -61,7 +61,7 @@ START_TEST(minimal_example_has_four_lines)
 END_TEST
 
 /* Where a table of the reference begins and ends */
-static char *table_text(const char *text, const struct schema_table *table)
+static char *table_text(const char *text, const struct schema *table)
 {
 	char header[32];
 	const char *start, *end;
@@ -78,16 +78,16 @@ START_TEST(reference_has_every_key)
 {
 	char *text = read_example("reference.toml");
 
-	for (size_t i = 0; i < schema_ntables; i++) {
-		char *part = table_text(text, &schema_tables[i]);
+	for (const struct schema *table = NULL; (table = schema_next(NULL, table));) {
+		char *part = table_text(text, table);
 
-		for (size_t j = 0; j < schema_tables[i].nkeys; j++) {
+		for (const struct schema *row = NULL; (row = schema_next(table, row));) {
 			char key[64], off[64];
 
-			snprintf(key, sizeof(key), "\n%s = ", schema_tables[i].keys[j].name);
-			snprintf(off, sizeof(off), "\n#%s = ", schema_tables[i].keys[j].name);
+			snprintf(key, sizeof(key), "\n%s = ", row->name);
+			snprintf(off, sizeof(off), "\n#%s = ", row->name);
 			ck_assert_msg(strstr(part, key) || strstr(part, off), "%s.%s is missing",
-				      schema_tables[i].name, schema_tables[i].keys[j].name);
+				      table->name, row->name);
 		}
 		free(part);
 	}

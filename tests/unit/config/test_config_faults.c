@@ -161,6 +161,7 @@ static const struct {
 	{"[[net]]\ntap = \"t\"\nmac = \"00:00:00:00:00:00\"",
 	 "5:7: net[0].mac: " MAC "\"00:00:00:00:00:00\""},
 	{"[serial]\noutput = \"stdout\"", "4:10: serial.output: " OUTPUT "\"stdout\""},
+	{"[serial]\noutput = \"\"", "4:10: serial.output: " OUTPUT "\"\""},
 	{"[serial]\noutput = \"file:\"", "4:10: serial.output: expected a path, found nothing"},
 	{"[serial]\noutput = \"unix:\"", "4:10: serial.output: expected a path, found nothing"},
 	{"[tdx]\nquote-socket = \"vsock:2\"", "4:16: tdx.quote-socket: " ENDPOINT "\"vsock:2\""},

@@ -14,25 +14,25 @@
 #include <string.h>
 #include <time.h>
 
-static struct toml *parse(const char *text)
+static struct tree *parse(const char *text)
 {
-	struct toml *doc = toml_parse(text, strlen(text));
+	struct tree *doc = toml_read(text, strlen(text));
 
 	ck_assert_ptr_nonnull(doc);
 	return doc;
 }
 
-static struct toml *parse_good(const char *text)
+static struct tree *parse_good(const char *text)
 {
-	struct toml *doc = parse(text);
+	struct tree *doc = parse(text);
 
-	ck_assert_msg(doc->nfaults == 0, "%s: %s", text, doc->faults[0].text);
+	ck_assert_msg(doc->faults.count == 0, "%s: %s", text, doc->faults.list[0].text);
 	return doc;
 }
 
-static struct toml_node *get(const struct toml *doc, const char *key)
+static struct tree_node *get(const struct tree *doc, const char *key)
 {
-	struct toml_node *node = toml_find(doc->root, key, strlen(key));
+	struct tree_node *node = tree_find(doc, doc->root, key, strlen(key));
 
 	ck_assert_ptr_nonnull(node);
 	return node;
@@ -41,16 +41,16 @@ static struct toml_node *get(const struct toml *doc, const char *key)
 /* The document has exactly this fault. */
 static void faulty(const char *text, uint32_t line, uint32_t column, const char *message)
 {
-	struct toml *doc = parse(text);
+	struct tree *doc = parse(text);
 
-	ck_assert_uint_eq(doc->nfaults, 1);
-	ck_assert_str_eq(doc->faults[0].text, message);
-	ck_assert_uint_eq(doc->faults[0].pos.line, line);
-	ck_assert_uint_eq(doc->faults[0].pos.column, column);
-	toml_free(doc);
+	ck_assert_uint_eq(doc->faults.count, 1);
+	ck_assert_str_eq(doc->faults.list[0].text, message);
+	ck_assert_uint_eq(doc->faults.list[0].place.line, line);
+	ck_assert_uint_eq(doc->faults.list[0].place.column, column);
+	tree_free(doc);
 }
 
-static void at(struct toml_pos pos, uint32_t line, uint32_t column)
+static void at(struct place pos, uint32_t line, uint32_t column)
 {
 	ck_assert_uint_eq(pos.line, line);
 	ck_assert_uint_eq(pos.column, column);
@@ -58,69 +58,69 @@ static void at(struct toml_pos pos, uint32_t line, uint32_t column)
 
 START_TEST(keys_and_values_know_line_and_column)
 {
-	struct toml *doc = parse_good("a = 1\n"
+	struct tree *doc = parse_good("a = 1\n"
 				      "  b.c   = [ 10,\n"
 				      "\t20 ]\r\n"
 				      "\n"
 				      "[d] # comment\n"
 				      "e = { f = true }\n"
 				      "[[ g ]]\n");
-	const struct toml_node *n;
+	const struct tree_node *n;
 
-	at(get(doc, "a")->key_pos, 1, 1);
-	at(get(doc, "a")->pos, 1, 5);
-	n = toml_find(get(doc, "b"), "c", 1);
-	at(get(doc, "b")->key_pos, 2, 3);
-	at(n->key_pos, 2, 5);
-	at(n->pos, 2, 11);
-	at(n->children.first->pos, 2, 13);
-	at(n->children.last->pos, 3, 2);
-	at(get(doc, "d")->pos, 5, 2);
-	n = toml_find(get(doc, "d"), "e", 1);
-	at(n->pos, 6, 5);
-	at(n->children.first->key_pos, 6, 7);
-	at(n->children.first->pos, 6, 11);
-	at(get(doc, "g")->children.first->pos, 7, 4);
-	toml_free(doc);
+	at(get(doc, "a")->key_place, 1, 1);
+	at(get(doc, "a")->place, 1, 5);
+	n = tree_find(doc, get(doc, "b"), "c", 1);
+	at(get(doc, "b")->key_place, 2, 3);
+	at(n->key_place, 2, 5);
+	at(n->place, 2, 11);
+	at(n->children.first->place, 2, 13);
+	at(n->children.last->place, 3, 2);
+	at(get(doc, "d")->place, 5, 2);
+	n = tree_find(doc, get(doc, "d"), "e", 1);
+	at(n->place, 6, 5);
+	at(n->children.first->key_place, 6, 7);
+	at(n->children.first->place, 6, 11);
+	at(get(doc, "g")->children.first->place, 7, 4);
+	tree_free(doc);
 }
 END_TEST
 
 START_TEST(columns_count_characters_not_bytes)
 {
-	struct toml *doc = parse_good("\"äöü€𝄞\" = 1");
+	struct tree *doc = parse_good("\"äöü€𝄞\" = 1");
 
-	at(doc->root->children.first->pos, 1, 11);
-	toml_free(doc);
+	at(doc->root->children.first->place, 1, 11);
+	tree_free(doc);
 	faulty("\"äöü€𝄞\" 1", 1, 9, "expected '=' after the key, found '1'");
 }
 END_TEST
 
 START_TEST(byte_order_mark_at_the_start_is_no_character)
 {
-	struct toml *doc = parse_good("\xef\xbb\xbf"
+	struct tree *doc = parse_good("\xef\xbb\xbf"
 				      "a = 1");
 
-	at(get(doc, "a")->key_pos, 1, 1);
-	toml_free(doc);
+	at(get(doc, "a")->key_place, 1, 1);
+	tree_free(doc);
 }
 END_TEST
 
 START_TEST(children_keep_the_order_of_the_document)
 {
-	struct toml *doc = parse_good("m=0\nz=1\na=2\nq=3\nb=4\n");
+	struct tree *doc = parse_good("m=0\nz=1\na=2\nq=3\nb=4\n");
 	int64_t i = 0;
 
-	for (const struct toml_node *n = doc->root->children.first; n; n = n->next)
+	for (const struct tree_node *n = doc->root->children.first; n; n = n->next)
 		ck_assert_int_eq(n->integer, i++);
 	ck_assert_int_eq(i, 5);
 	ck_assert_uint_eq(doc->root->children.count, 5);
-	toml_free(doc);
+	tree_free(doc);
 }
 END_TEST
 
 START_TEST(integers_are_exact_to_the_last_of_64_bits)
 {
-	struct toml *doc = parse_good("a = 9223372036854775807\nb = -9223372036854775808\n"
+	struct tree *doc = parse_good("a = 9223372036854775807\nb = -9223372036854775808\n"
 				      "c = 0x7fff_ffff_ffff_ffff\nd = 0o17\ne = 0b1_01\nf = +7");
 
 	ck_assert(get(doc, "a")->integer == INT64_MAX);
@@ -129,7 +129,7 @@ START_TEST(integers_are_exact_to_the_last_of_64_bits)
 	ck_assert_int_eq(get(doc, "d")->integer, 15);
 	ck_assert_int_eq(get(doc, "e")->integer, 5);
 	ck_assert_int_eq(get(doc, "f")->integer, 7);
-	toml_free(doc);
+	tree_free(doc);
 	faulty("a = 9223372036854775808", 1, 5, "integer does not fit into 64 bits with sign");
 	faulty("a = -9223372036854775809", 1, 5, "integer does not fit into 64 bits with sign");
 	faulty("a = 0x8000000000000000", 1, 5, "integer does not fit into 64 bits with sign");
@@ -138,7 +138,7 @@ END_TEST
 
 START_TEST(floats_do_not_depend_on_the_locale)
 {
-	struct toml *doc;
+	struct tree *doc;
 
 	setlocale(LC_ALL, "de_DE.UTF-8"); /* a comma for a point, if the system has it */
 	doc = parse_good("a = 1_0.5\nb = -5e-1\nc = inf\nd = -inf\ne = nan\nf = 6.02E+23");
@@ -148,14 +148,14 @@ START_TEST(floats_do_not_depend_on_the_locale)
 	ck_assert(get(doc, "d")->real == -(double)INFINITY);
 	ck_assert(isnan(get(doc, "e")->real));
 	ck_assert(get(doc, "f")->real == 6.02e23);
-	toml_free(doc);
+	tree_free(doc);
 	faulty("a = 1e400", 1, 5, "number too large for a 64-bit float");
 }
 END_TEST
 
 START_TEST(strings_of_all_kinds_are_decoded)
 {
-	struct toml *doc = parse_good("a = \"\\b\\t\\n\\f\\r\\\"\\\\ \\u00e9\\U0001D11E\"\n"
+	struct tree *doc = parse_good("a = \"\\b\\t\\n\\f\\r\\\"\\\\ \\u00e9\\U0001D11E\"\n"
 				      "b = 'C:\\n'\n"
 				      "c = \"\"\"\nx\\\n   \n  y\"\"\"\"\"\n"
 				      "d = '''\r\n''q'''\n"
@@ -167,27 +167,26 @@ START_TEST(strings_of_all_kinds_are_decoded)
 	ck_assert_str_eq(get(doc, "d")->string.data, "''q");
 	ck_assert_uint_eq(get(doc, "e")->string.len, 3);
 	ck_assert_mem_eq(get(doc, "e")->string.data, "a\0b", 4);
-	toml_free(doc);
+	tree_free(doc);
 }
 END_TEST
 
-START_TEST(times_are_read_to_the_nanosecond)
+START_TEST(times_are_kept_as_written)
 {
-	struct toml *doc = parse_good("a = 2024-02-29T23:59:60.1234567899-07:30\n"
-				      "b = 1979-05-27 07:32:00z\nc = 1979-05-27\nd = 07:32:00.5");
-	struct toml_time t = get(doc, "a")->time;
+	struct tree *doc = parse_good("a = 2024-02-29T23:59:60.1234567899-07:30\n"
+				      "b = 1979-05-27 07:32:00z\nc = 1979-05-27\nd = 07:32:00.5\n"
+				      "e = 2000-12-31T00:00:00");
 
-	ck_assert_int_eq(get(doc, "a")->type, TOML_DATETIME);
-	ck_assert(t.year == 2024 && t.month == 2 && t.day == 29);
-	ck_assert(t.hour == 23 && t.minute == 59 && t.second == 60);
-	ck_assert_uint_eq(t.nanosecond, 123456789);
-	ck_assert_int_eq(t.offset, -450);
-	ck_assert_int_eq(get(doc, "b")->type, TOML_DATETIME);
-	ck_assert_int_eq(get(doc, "b")->time.offset, 0);
-	ck_assert_int_eq(get(doc, "c")->type, TOML_DATE_LOCAL);
-	ck_assert_int_eq(get(doc, "d")->type, TOML_TIME_LOCAL);
-	ck_assert_uint_eq(get(doc, "d")->time.nanosecond, 500000000);
-	toml_free(doc);
+	ck_assert_int_eq(get(doc, "a")->type, TREE_DATETIME);
+	ck_assert_str_eq(get(doc, "a")->string.data, "2024-02-29T23:59:60.1234567899-07:30");
+	ck_assert_int_eq(get(doc, "b")->type, TREE_DATETIME);
+	ck_assert_str_eq(get(doc, "b")->string.data, "1979-05-27 07:32:00z");
+	ck_assert_int_eq(get(doc, "c")->type, TREE_DATE_LOCAL);
+	ck_assert_str_eq(get(doc, "c")->string.data, "1979-05-27");
+	ck_assert_int_eq(get(doc, "d")->type, TREE_TIME_LOCAL);
+	ck_assert_str_eq(get(doc, "d")->string.data, "07:32:00.5");
+	ck_assert_int_eq(get(doc, "e")->type, TREE_DATETIME_LOCAL);
+	tree_free(doc);
 }
 END_TEST
 
@@ -259,55 +258,22 @@ START_TEST(fault_says_where_and_what)
 }
 END_TEST
 
-START_TEST(utf8_is_checked_by_the_book)
-{
-	static const struct {
-		const char *bytes;
-		size_t len;
-	} cases[] = {
-		{"\x7f", 1},
-		{"\x80", 0},
-		{"\xc1\xbf", 0},
-		{"\xc2\x80", 2},
-		{"\xdf\xbf", 2},
-		{"\xe0\x9f\xbf", 0},
-		{"\xe0\xa0\x80", 3},
-		{"\xed\x9f\xbf", 3},
-		{"\xed\xa0\x80", 0},
-		{"\xef\xbf\xbf", 3},
-		{"\xe2\x82", 0},
-		{"\xf0\x8f\xbf\xbf", 0},
-		{"\xf0\x90\x80\x80", 4},
-		{"\xf4\x8f\xbf\xbf", 4},
-		{"\xf4\x90\x80\x80", 0},
-		{"\xf5\x80\x80\x80", 0},
-		{"\xe2\x28\xa1", 0},
-		{"\xf0\x90\x28\x80", 0},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		ck_assert_uint_eq(toml_utf8_len(cases[i].bytes, strlen(cases[i].bytes)),
-				  cases[i].len);
-	ck_assert_uint_eq(toml_utf8_len("", 0), 0);
-}
-END_TEST
-
 START_TEST(one_fault_does_not_hide_the_next)
 {
-	struct toml *doc = parse("a = 512M\nb = 1\nb = 2\n[c\nd = 1\n[e]\nf = x\ng = 3\n");
+	struct tree *doc = parse("a = 512M\nb = 1\nb = 2\n[c\nd = 1\n[e]\nf = x\ng = 3\n");
 
-	ck_assert_uint_eq(doc->nfaults, 4);
-	at(doc->faults[0].pos, 1, 5);
-	at(doc->faults[1].pos, 3, 1);
-	ck_assert_str_eq(doc->faults[1].text, "'b' is defined twice: first in line 2");
-	at(doc->faults[2].pos, 4, 3);
-	at(doc->faults[3].pos, 7, 5);
+	ck_assert_uint_eq(doc->faults.count, 4);
+	at(doc->faults.list[0].place, 1, 5);
+	at(doc->faults.list[1].place, 3, 1);
+	ck_assert_str_eq(doc->faults.list[1].text, "'b' is defined twice: first in line 2");
+	at(doc->faults.list[2].place, 4, 3);
+	at(doc->faults.list[3].place, 7, 5);
 	/* what could not be understood is not there by another meaning */
-	ck_assert_int_eq(get(doc, "a")->type, TOML_NONE);
+	ck_assert_int_eq(get(doc, "a")->type, TREE_NONE);
 	ck_assert_int_eq(get(doc, "b")->integer, 1);
-	ck_assert_ptr_null(toml_find(doc->root, "d", 1));
-	ck_assert_int_eq(toml_find(get(doc, "e"), "g", 1)->integer, 3);
-	toml_free(doc);
+	ck_assert_ptr_null(tree_find(doc, doc->root, "d", 1));
+	ck_assert_int_eq(tree_find(doc, get(doc, "e"), "g", 1)->integer, 3);
+	tree_free(doc);
 }
 END_TEST
 
@@ -323,13 +289,13 @@ END_TEST
 START_TEST(number_of_faults_is_bounded)
 {
 	char text[1000] = "";
-	struct toml *doc;
+	struct tree *doc;
 
 	for (int i = 0; i < 100; i++)
 		strcat(text, "a = x\n");
 	doc = parse(text);
-	ck_assert_uint_eq(doc->nfaults, TOML_MAX_FAULTS);
-	toml_free(doc);
+	ck_assert_uint_eq(doc->faults.count, TREE_MAX_FAULTS);
+	tree_free(doc);
 }
 END_TEST
 
@@ -352,22 +318,23 @@ START_TEST(depth_is_bounded)
 		const char *before, *unit, *after;
 		size_t most; /* of the unit */
 	} cases[] = {
-		{"a = ", "[", "1", TOML_MAX_DEPTH - 1},
-		{"", "a.", "b = 1", TOML_MAX_DEPTH - 1},
-		{"a = ", "{a = ", "1", TOML_MAX_DEPTH - 1},
-		{"[", "a.", "b]", TOML_MAX_DEPTH - 1},
+		{"a = ", "[", "1", TREE_MAX_DEPTH - 1},
+		{"", "a.", "b = 1", TREE_MAX_DEPTH - 1},
+		{"a = ", "{a = ", "1", TREE_MAX_DEPTH - 1},
+		{"[", "a.", "b]", TREE_MAX_DEPTH - 1},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		for (size_t more = 0; more < 2; more++) {
 			char *text = repeat(cases[i].before, cases[i].unit, cases[i].most + more,
 					    cases[i].after);
-			struct toml *doc = parse(text);
-			bool deep = doc->nfaults && strcmp(doc->faults[0].text,
-							   "nested more than 64 levels deep") == 0;
+			struct tree *doc = parse(text);
+			bool deep =
+				doc->faults.count && strcmp(doc->faults.list[0].text,
+							    "nested more than 64 levels deep") == 0;
 
-			ck_assert_msg(deep == more, "%s: %s", text, doc->faults[0].text);
-			toml_free(doc);
+			ck_assert_msg(deep == more, "%s: %s", text, doc->faults.list[0].text);
+			tree_free(doc);
 			free(text);
 		}
 	}
@@ -376,13 +343,13 @@ END_TEST
 
 START_TEST(size_is_bounded)
 {
-	char *text = repeat("", "#", TOML_MAX_LEN, "");
-	struct toml *doc = toml_parse(text, TOML_MAX_LEN);
+	char *text = repeat("", "#", TREE_MAX_LEN, "");
+	struct tree *doc = toml_read(text, TREE_MAX_LEN);
 
-	ck_assert_uint_eq(doc->nfaults, 0);
-	toml_free(doc);
+	ck_assert_uint_eq(doc->faults.count, 0);
+	tree_free(doc);
 	free(text);
-	text = repeat("", "#", TOML_MAX_LEN + 1, "");
+	text = repeat("", "#", TREE_MAX_LEN + 1, "");
 	faulty(text, 1, 1, "larger than 1024 KiB");
 	free(text);
 }
@@ -390,9 +357,9 @@ END_TEST
 
 START_TEST(number_of_values_is_bounded)
 {
-	char *text = repeat("a = [", "1,", TOML_MAX_VALUES, "]");
+	char *text = repeat("a = [", "1,", TREE_MAX_VALUES, "]");
 
-	faulty(text, 1, 5 + 2 * (TOML_MAX_VALUES - 2) + 1,
+	faulty(text, 1, 5 + 2 * (TREE_MAX_VALUES - 2) + 1,
 	       "more than 262144 values in one document");
 	free(text);
 }
@@ -405,15 +372,15 @@ static const struct {
 /* A megabyte of keys, in the orders that make a naive tree or list slow. */
 START_TEST(megabyte_of_keys_takes_well_under_a_second)
 {
-	char *text = malloc(TOML_MAX_LEN + 64);
+	char *text = malloc(TREE_MAX_LEN + 64);
 
 	for (unsigned int order = 0; order < 2; order++) {
 		struct timespec start, end;
-		struct toml *doc;
+		struct tree *doc;
 		size_t len = 0, n = 0;
 		double seconds;
 
-		while (len < TOML_MAX_LEN - 32) {
+		while (len < TREE_MAX_LEN - 32) {
 			unsigned int number = (unsigned int)(order ? 9999999 - n : n);
 
 			len += (size_t)sprintf(text + len, "%s%07u%s\n", forms[_i].before, number,
@@ -427,7 +394,7 @@ START_TEST(megabyte_of_keys_takes_well_under_a_second)
 			  (double)(end.tv_nsec - start.tv_nsec) / 1e9;
 		ck_assert_msg(seconds < 1.0, "%s: %zu keys took %.2f s", forms[_i].before, n,
 			      seconds);
-		toml_free(doc);
+		tree_free(doc);
 	}
 	free(text);
 }
@@ -441,12 +408,12 @@ START_TEST(every_cut_of_a_document_is_read_without_a_crash)
 
 	for (size_t len = 0; len < sizeof(whole); len++) {
 		char *text = malloc(len + 1); /* its own memory: asan sees a read beyond */
-		struct toml *doc;
+		struct tree *doc;
 
 		memcpy(text, whole, len);
-		doc = toml_parse(text, len);
+		doc = toml_read(text, len);
 		ck_assert_ptr_nonnull(doc);
-		toml_free(doc);
+		tree_free(doc);
 		free(text);
 	}
 }
@@ -454,16 +421,16 @@ END_TEST
 
 START_TEST(single_value_is_read_alone)
 {
-	struct toml *doc = toml_parse_value(" [1, 2] ", 8);
+	struct tree *doc = toml_read_value(" [1, 2] ", 8);
 
-	ck_assert_uint_eq(doc->nfaults, 0);
+	ck_assert_uint_eq(doc->faults.count, 0);
 	ck_assert_uint_eq(doc->root->children.count, 2);
-	toml_free(doc);
-	doc = toml_parse_value("1\nb = 2", 7);
-	ck_assert_uint_eq(doc->nfaults, 1);
-	ck_assert_str_eq(doc->faults[0].text,
+	tree_free(doc);
+	doc = toml_read_value("1\nb = 2", 7);
+	ck_assert_uint_eq(doc->faults.count, 1);
+	ck_assert_str_eq(doc->faults.list[0].text,
 			 "expected the end after the value, found the end of the line");
-	toml_free(doc);
+	tree_free(doc);
 }
 END_TEST
 
@@ -480,9 +447,8 @@ SUITE(test_toml)
 	tcase_add_test(tc, integers_are_exact_to_the_last_of_64_bits);
 	tcase_add_test(tc, floats_do_not_depend_on_the_locale);
 	tcase_add_test(tc, strings_of_all_kinds_are_decoded);
-	tcase_add_test(tc, times_are_read_to_the_nanosecond);
+	tcase_add_test(tc, times_are_kept_as_written);
 	tcase_add_loop_test(tc, fault_says_where_and_what, 0, ARRAY_SIZE(faults));
-	tcase_add_test(tc, utf8_is_checked_by_the_book);
 	tcase_add_test(tc, one_fault_does_not_hide_the_next);
 	tcase_add_test(tc, fault_where_the_next_line_would_be_misunderstood_ends_the_reading);
 	tcase_add_test(tc, number_of_faults_is_bounded);

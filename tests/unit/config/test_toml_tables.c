@@ -64,24 +64,27 @@ static const struct {
 
 START_TEST(tables_are_defined_once)
 {
-	struct toml *doc = toml_parse(cases[_i].text, strlen(cases[_i].text));
+	struct tree *doc = toml_read(cases[_i].text, strlen(cases[_i].text));
 
 	ck_assert_ptr_nonnull(doc);
 	if (!cases[_i].message) {
-		ck_assert_msg(doc->nfaults == 0, "%s: %s", cases[_i].text, doc->faults[0].text);
+		ck_assert_msg(doc->faults.count == 0, "%s: %s", cases[_i].text,
+			      doc->faults.list[0].text);
 	} else {
-		ck_assert_msg(doc->nfaults == 1, "%s: %zu faults", cases[_i].text, doc->nfaults);
-		ck_assert_str_eq(doc->faults[0].text, cases[_i].message);
-		ck_assert_uint_eq(doc->faults[0].pos.line, cases[_i].line);
-		ck_assert_uint_eq(doc->faults[0].pos.column, cases[_i].column);
+		ck_assert_msg(doc->faults.count == 1, "%s: %zu faults", cases[_i].text,
+			      doc->faults.count);
+		ck_assert_str_eq(doc->faults.list[0].text, cases[_i].message);
+		ck_assert_uint_eq(doc->faults.list[0].place.line, cases[_i].line);
+		ck_assert_uint_eq(doc->faults.list[0].place.column, cases[_i].column);
 	}
-	toml_free(doc);
+	tree_free(doc);
 }
 END_TEST
 
-static struct toml_node *below(const struct toml_node *table, const char *key)
+static struct tree_node *below(const struct tree *doc, const struct tree_node *table,
+			       const char *key)
 {
-	struct toml_node *node = toml_find(table, key, strlen(key));
+	struct tree_node *node = tree_find(doc, table, key, strlen(key));
 
 	ck_assert_ptr_nonnull(node);
 	return node;
@@ -90,13 +93,13 @@ static struct toml_node *below(const struct toml_node *table, const char *key)
 START_TEST(subtable_goes_to_the_last_element)
 {
 	static const char text[] = "[[a]]\n[a.b]\nx = 1\n[[a]]\n[a.b]\nx = 2\n";
-	struct toml *doc = toml_parse(text, strlen(text));
-	struct toml_node *array = below(doc->root, "a");
+	struct tree *doc = toml_read(text, strlen(text));
+	struct tree_node *array = below(doc, doc->root, "a");
 
 	ck_assert_uint_eq(array->children.count, 2);
-	ck_assert_int_eq(below(below(array->children.first, "b"), "x")->integer, 1);
-	ck_assert_int_eq(below(below(array->children.last, "b"), "x")->integer, 2);
-	toml_free(doc);
+	ck_assert_int_eq(below(doc, below(doc, array->children.first, "b"), "x")->integer, 1);
+	ck_assert_int_eq(below(doc, below(doc, array->children.last, "b"), "x")->integer, 2);
+	tree_free(doc);
 }
 END_TEST
 
@@ -104,21 +107,21 @@ START_TEST(every_key_of_a_large_table_is_found)
 {
 	char text[1000 * 16] = "", name[16];
 	size_t len = 0;
-	struct toml *doc;
+	struct tree *doc;
 
 	/* 613 is coprime to 1000: every number once, in no particular order */
 	for (int i = 0; i < 1000; i++)
 		len += (size_t)sprintf(text + len, "k%d = %d\n", i * 613 % 1000, i * 613 % 1000);
-	doc = toml_parse(text, len);
-	ck_assert_uint_eq(doc->nfaults, 0);
+	doc = toml_read(text, len);
+	ck_assert_uint_eq(doc->faults.count, 0);
 	for (int i = 0; i < 1000; i++) {
 		sprintf(name, "k%d", i);
-		ck_assert_int_eq(below(doc->root, name)->integer, i);
+		ck_assert_int_eq(below(doc, doc->root, name)->integer, i);
 	}
-	ck_assert_ptr_null(toml_find(doc->root, "k1000", 5));
-	ck_assert_ptr_null(toml_find(doc->root, "k", 1));
-	ck_assert_ptr_null(toml_find(below(doc->root, "k1"), "k", 1));
-	toml_free(doc);
+	ck_assert_ptr_null(tree_find(doc, doc->root, "k1000", 5));
+	ck_assert_ptr_null(tree_find(doc, doc->root, "k", 1));
+	ck_assert_ptr_null(tree_find(doc, below(doc, doc->root, "k1"), "k", 1));
+	tree_free(doc);
 }
 END_TEST
 

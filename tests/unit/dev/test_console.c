@@ -53,6 +53,31 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* "stdio", "null", "file:PATH", "unix:PATH" */
+static struct endpoint endpoint(const char *what)
+{
+	static const char *const kinds[] = {
+		[ENDPOINT_STDIO] = "stdio",
+		[ENDPOINT_NULL] = "null",
+		[ENDPOINT_FILE] = "file:",
+		[ENDPOINT_UNIX] = "unix:",
+	};
+	struct endpoint end = {.kind = ENDPOINT_STDIO};
+
+	while (strncmp(what, kinds[end.kind], strlen(kinds[end.kind])) != 0)
+		end.kind++;
+	if (end.kind >= ENDPOINT_FILE)
+		end.path = (char *)(uintptr_t)what + strlen(kinds[end.kind]);
+	return end;
+}
+
+static int open_console(struct console *c, const char *what, struct vmm_error *err)
+{
+	struct endpoint end = endpoint(what);
+
+	return console_open(c, &end, on_quit, &quits, err);
+}
+
 static void start(const char *what)
 {
 	struct irq_line irq = {0};
@@ -62,7 +87,7 @@ static void start(const char *what)
 	sigset_t all, old;
 
 	ck_assert_int_eq(loop_init(&loop, sys_host(), NULL), 0);
-	ck_assert_msg(console_open(&console, what, on_quit, &quits, &err) == 0, "%s", err.text);
+	ck_assert_msg(open_console(&console, what, &err) == 0, "%s", err.text);
 	sink = console_sink(&console);
 	serial_init(&serial, &irq, &sink);
 	port = console_serial_port(&serial);
@@ -731,8 +756,6 @@ START_TEST(outputs_that_cannot_be_opened_are_errors_and_leave_nothing)
 		int ret;
 		const char *text;
 	} bad[] = {
-		{"", -EINVAL, "expected stdio, null, file:PATH or unix:PATH"},
-		{"stdout", -EINVAL, "stdout"},
 		{"file:", -ENOENT, "unable to open"},
 		{"file:/nonexistent/x", -ENOENT, "/nonexistent/x"},
 		{"file:/", -EISDIR, "unable to open"},
@@ -744,13 +767,12 @@ START_TEST(outputs_that_cannot_be_opened_are_errors_and_leave_nothing)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct vmm_error err = {0};
 
-		ck_assert_int_eq(console_open(&console, bad[i].output, NULL, NULL, &err),
-				 bad[i].ret);
+		ck_assert_int_eq(open_console(&console, bad[i].output, &err), bad[i].ret);
 		ck_assert_msg(strstr(err.text, bad[i].text), "%s", err.text);
 	}
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
 	snprintf(output, sizeof(output), "file:%s", path);
-	ck_assert_int_eq(console_open(&console, output, NULL, NULL, NULL), -ENXIO);
+	ck_assert_int_eq(open_console(&console, output, NULL), -ENXIO);
 	ck_assert_uint_eq(count_fds(), fds);
 }
 END_TEST
@@ -923,19 +945,19 @@ START_TEST(a_leftover_socket_is_replaced_and_nothing_else)
 	int fd;
 
 	start_unix();
-	ck_assert_int_eq(console_open(&other, output, NULL, NULL, &err), -EADDRINUSE);
+	ck_assert_int_eq(open_console(&other, output, &err), -EADDRINUSE);
 	ck_assert_ptr_nonnull(strstr(err.text, "another VM listens there"));
 	stop_loop();
 	/* as after kill -9: the socket is closed but its path stays */
 	console.listener.ino = 0;
 	console_close(&console);
 	ck_assert_int_eq(access(path, F_OK), 0);
-	ck_assert_int_eq(console_open(&other, output, NULL, NULL, NULL), 0);
+	ck_assert_int_eq(open_console(&other, output, NULL), 0);
 	console_close(&other);
 
 	fd = open(path, O_CREAT | O_WRONLY, 0600);
 	close(fd);
-	ck_assert_int_eq(console_open(&other, output, NULL, NULL, NULL), -EADDRINUSE);
+	ck_assert_int_eq(open_console(&other, output, NULL), -EADDRINUSE);
 	ck_assert_int_eq(access(path, F_OK), 0);
 }
 END_TEST

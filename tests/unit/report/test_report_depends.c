@@ -282,7 +282,7 @@ static size_t paths(const char *name, char value[VALUES][TEXT_MAX])
 	return 2;
 }
 
-static size_t numbers(const struct schema_key *key, char value[VALUES][TEXT_MAX])
+static size_t numbers(const struct schema *key, char value[VALUES][TEXT_MAX])
 {
 	/* in units of what the key is a multiple of; and what snp.vcpu-sig and policies may be */
 	static const uint64_t some[] = {0, 1, 2, 3, 17, 50, 0x800f12, 0x30000};
@@ -301,7 +301,7 @@ static size_t numbers(const struct schema_key *key, char value[VALUES][TEXT_MAX]
 }
 
 /* Values as they stand in a file; some may not be good together with the rest. */
-static size_t other_values(const struct schema_key *key, char value[VALUES][TEXT_MAX])
+static size_t other_values(const struct schema *key, char value[VALUES][TEXT_MAX])
 {
 	size_t n = 0;
 
@@ -344,6 +344,9 @@ static size_t other_values(const struct schema_key *key, char value[VALUES][TEXT
 	case SCHEMA_MAC:
 		put_path(value[0], "52:54:00:12:34:56");
 		return 1;
+	case SCHEMA_END:
+	case SCHEMA_TABLE:
+		break;
 	}
 	return 0;
 }
@@ -395,8 +398,8 @@ static bool chooses(const char *name)
 }
 
 /* `more`: what makes the table, if that has to be, and room for the key behind. */
-static void vary(const char *table, const struct schema_key *key, struct setting *more,
-		 size_t nmore, const struct result *before)
+static void vary(const char *table, const struct schema *key, struct setting *more, size_t nmore,
+		 const struct result *before)
 {
 	static char value[VALUES][TEXT_MAX];
 	bool array = nmore && strchr(more[0].key, '[');
@@ -423,7 +426,7 @@ static void vary(const char *table, const struct schema_key *key, struct setting
 	}
 }
 
-static void vary_table(const struct schema_table *table)
+static void vary_table(const struct schema *table)
 {
 	const struct setting *first = device(table->name);
 	struct setting more[2];
@@ -442,8 +445,8 @@ static void vary_table(const struct schema_table *table)
 			      "%s: a %s changes the digest and is not listed", view->name,
 			      table->name);
 	}
-	for (size_t i = 0; i < table->nkeys; i++)
-		vary(table->name, &table->keys[i], more, nmore, &before);
+	for (const struct schema *key = NULL; (key = schema_next(table, key));)
+		vary(table->name, key, more, nmore, &before);
 }
 
 START_TEST(listed_keys_and_no_others_change_the_digest)
@@ -451,8 +454,8 @@ START_TEST(listed_keys_and_no_others_change_the_digest)
 	view = &views[_i];
 	view->make();
 	ck_assert_msg(measure(NULL, 0, &usual), "%s cannot be measured", view->name);
-	for (size_t i = 0; i < schema_ntables; i++)
-		vary_table(&schema_tables[i]);
+	for (const struct schema *table = NULL; (table = schema_next(NULL, table));)
+		vary_table(table);
 	ck_assert_uint_gt(tried, 60);
 	/* and the other way round: each name in the list */
 	for (const char *at = usual.list; (at = strchr(at, '"'));) {

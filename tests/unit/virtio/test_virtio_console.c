@@ -22,25 +22,22 @@ static struct world world;
 static struct driver d;
 static struct vmm_error err;
 static char dir[] = P_tmpdir "/minivmm-hvc-XXXXXX";
-static char path[128], output[160];
+static char path[128];
 
-static void start(const char *what, uint32_t columns, uint32_t rows)
+static void start(enum endpoint_kind kind, uint32_t columns, uint32_t rows)
 {
-	struct config_console config = {.output = output, .columns = columns, .rows = rows};
+	struct config_console config = {
+		.output = {.kind = kind, .path = path}, .columns = columns, .rows = rows};
 	struct virtio_device *dev;
 
-	snprintf(output, sizeof(output), "%s", what);
 	ck_assert_msg(virtio_console_create(&dev, &world.host, &config, &err) == 0, "%s", err.text);
 	driver_attach(&d, &world, dev);
 }
 
-static void start_in_dir(const char *kind, const char *name)
+static void start_in_dir(enum endpoint_kind kind, const char *name)
 {
-	char what[192];
-
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	snprintf(what, sizeof(what), "%s:%s", kind, path);
-	start(what, 0, 0);
+	start(kind, 0, 0);
 }
 
 static void setup(void)
@@ -95,7 +92,7 @@ START_TEST(output_goes_to_the_file)
 	char text[64] = "";
 	int fd;
 
-	start_in_dir("file", "out");
+	start_in_dir(ENDPOINT_FILE, "out");
 	driver_start(&d, 0, 16);
 	for (int i = 0; i < 3; i++)
 		ck_assert_uint_eq(transmit("hello, file\n", 12), i);
@@ -119,7 +116,7 @@ START_TEST(input_goes_into_the_buffers_there_are)
 	char got[8] = "";
 	int fd;
 
-	start_in_dir("unix", "sock");
+	start_in_dir(ENDPOINT_UNIX, "sock");
 	driver_start(&d, 0, 16);
 	fd = client();
 	ck_assert_int_eq(write(fd, "0123456789", 10), 10);
@@ -147,7 +144,7 @@ START_TEST(a_script_waits_until_the_guest_has_spoken)
 
 	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
 	dup2(fds[0], STDIN_FILENO);
-	start("stdio", 100, 30);
+	start(ENDPOINT_STDIO, 100, 30);
 	dup2(old, STDIN_FILENO);
 	driver_start(&d, 1ULL << VIRTIO_CONSOLE_F_SIZE, 16);
 	ck_assert_int_eq(write(fds[1], "script", 6), 6);
@@ -180,7 +177,7 @@ START_TEST(a_guest_that_does_not_read_holds_the_sender_up)
 	ssize_t n;
 	int fd;
 
-	start_in_dir("unix", "sock");
+	start_in_dir(ENDPOINT_UNIX, "sock");
 	driver_start(&d, 0, 16);
 	fd = client();
 	buf.gpa = driver_alloc(&d, 4096);
@@ -216,7 +213,7 @@ START_TEST(a_slow_reader_gets_every_byte_once)
 	ck_assert_int_eq(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
 	fflush(stdout);
 	dup2(fds[1], STDOUT_FILENO);
-	start("stdio", 0, 0);
+	start(ENDPOINT_STDIO, 0, 0);
 	dup2(old, STDOUT_FILENO);
 	driver_start(&d, 0, 16);
 	for (size_t i = 0; i < sizeof(sent); i++)
@@ -253,7 +250,7 @@ START_TEST(a_reset_in_the_middle_of_output_begins_anew)
 
 	ck_assert_int_eq(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
 	dup2(fds[1], STDOUT_FILENO);
-	start("stdio", 0, 0);
+	start(ENDPOINT_STDIO, 0, 0);
 	dup2(old, STDOUT_FILENO);
 	driver_start(&d, 0, 16);
 	transmit(much, sizeof(much));
@@ -276,11 +273,11 @@ END_TEST
 
 START_TEST(a_size_is_told_if_there_is_one)
 {
-	start("null", 80, 25);
+	start(ENDPOINT_NULL, 80, 25);
 	ck_assert_uint_eq(driver_offered(&d) & UINT32_C(0xffffff), 1 << VIRTIO_CONSOLE_F_SIZE);
 	ck_assert_uint_eq(driver_read(&d, VIRTIO_MMIO_CONFIG), 25 << 16 | 80);
 	driver_detach(&d);
-	start("null", 0, 0);
+	start(ENDPOINT_NULL, 0, 0);
 	ck_assert_uint_eq(driver_offered(&d) & UINT32_C(0xffffff), 0);
 	virtio_console_resized(d.dev);
 	ck_assert_uint_eq(driver_read(&d, VIRTIO_MMIO_CONFIG_GENERATION), 0);
@@ -293,7 +290,7 @@ START_TEST(output_without_anywhere_to_go_is_taken)
 	static uint8_t much[200000];
 	uint32_t head, len;
 
-	start("null", 0, 0);
+	start(ENDPOINT_NULL, 0, 0);
 	driver_start(&d, 0, 16);
 	transmit(much, sizeof(much));
 	ck_assert(driver_used(&d, TRANSMIT, &head, &len));
@@ -307,7 +304,7 @@ START_TEST(endless_output_leaves_others_their_turn)
 	static struct driver_buf buf[64];
 	uint32_t head, len, turns = 0;
 
-	start("null", 0, 0);
+	start(ENDPOINT_NULL, 0, 0);
 	driver_start(&d, 1ULL << VIRTIO_RING_F_INDIRECT_DESC, 16);
 	for (size_t i = 0; i < ARRAY_SIZE(buf); i++)
 		buf[i] = (struct driver_buf){0, WORLD_RAM, false};
@@ -325,7 +322,7 @@ START_TEST(a_panic_is_noticed)
 	static const char text[] = "Kernel panic - not syncing: test of it\n";
 	char said[PANIC_WATCH_LINE];
 
-	start("null", 0, 0);
+	start(ENDPOINT_NULL, 0, 0);
 	driver_start(&d, 0, 16);
 	ck_assert(!console_recent_panic(virtio_console_end(d.dev), NULL, 0));
 	transmit(text, sizeof(text) - 1);
@@ -337,8 +334,8 @@ END_TEST
 
 START_TEST(an_output_that_cannot_be_opened_is_named)
 {
-	char name[] = "file:/no/such/folder/file";
-	struct config_console config = {.output = name};
+	char name[] = "/no/such/folder/file";
+	struct config_console config = {.output = {.kind = ENDPOINT_FILE, .path = name}};
 	struct virtio_device *dev;
 
 	ck_assert_int_eq(virtio_console_create(&dev, &world.host, &config, &err), -ENOENT);

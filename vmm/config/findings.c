@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 /* Faults of a configuration that are found out after it was read. */
-#include "vmm/config/internal.h"
+#include "vmm/base/bytes.h"
+#include "vmm/config/config.h"
+#include "vmm/config/place.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 struct config_findings {
 	const struct vmm_config *config;
-	struct config_faults faults;
-	struct vmm_error first;
+	struct faults faults;
+	int first;     /* code */
 	bool at_fault; /* the configuration is, not only the host */
 };
 
@@ -23,52 +25,42 @@ struct config_findings *config_findings_new(const struct vmm_config *config)
 
 /* Is it the host that says no for now, to something that would be good otherwise? A lack of memory is
  * the guest's if it is about a key: what that names does not fit. */
-static bool is_the_hosts(int code, struct toml_pos pos)
+static bool is_the_hosts(int code, struct place place)
 {
 	static const int hosts[] = {EACCES, EADDRINUSE, EAGAIN, EBUSY, EIO,
 				    EMFILE, ENFILE,	ENODEV, EPERM};
 
-	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++)
 		if (code == -hosts[i])
 			return true;
-	return code == -ENOMEM && !pos.line;
-}
-
-static bool is_known(const struct config_findings *findings, struct toml_pos pos)
-{
-	size_t n = findings->faults.count;
-
-	for (size_t i = 0; pos.line && i < n && i < CONFIG_MAX_FAULTS; i++)
-		if (findings->faults.list[i].pos.line == pos.line &&
-		    findings->faults.list[i].pos.column == pos.column)
-			return true;
-	return false;
+	return code == -ENOMEM && !place.line;
 }
 
 bool config_findings_add(struct config_findings *findings, const struct vmm_error *fault)
 {
-	struct toml_pos pos = config_places_find(findings->config->places, fault->text);
+	struct place place = place_of(findings->config->document, fault->text);
 
-	if (is_known(findings, pos))
+	if (place.line && faults_has(&findings->faults, place))
 		return true;
-	if (!findings->first.code)
-		findings->first = *fault;
-	findings->at_fault |= !is_the_hosts(fault->code, pos);
-	config_fault_add(&findings->faults, pos, "%s", fault->text);
-	return pos.line > 0;
+	if (!findings->first)
+		findings->first = fault->code;
+	findings->at_fault |= !is_the_hosts(fault->code, place);
+	faults_add(&findings->faults, place, "%s", fault->text);
+	return place.line > 0;
 }
 
 int config_findings_report(struct config_findings *findings, config_fault_fn *fault, void *ctx,
 			   struct vmm_error *err)
 {
-	const char *file = config_places_file(findings->config->places);
-	int ret = config_fault_report(&findings->faults, file, fault, ctx, err);
+	int ret = faults_report(&findings->faults, config_file_name(findings->config), fault, ctx,
+				err);
 
 	if (ret == -EINVAL && !findings->at_fault) {
-		ret = findings->first.code;
+		ret = findings->first;
 		if (err)
 			err->code = ret;
 	}
+	faults_clear(&findings->faults);
 	free(findings);
 	return ret;
 }
