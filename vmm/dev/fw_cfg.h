@@ -3,7 +3,7 @@
  * fw_cfg, by which a guest's firmware is told what machine it is in, and is handed a kernel (QEMU,
  * docs/specs/fw_cfg.rst). It is a set of items, each a string of bytes behind a number: the guest
  * selects one at port 0x510 and reads it byte by byte from port 0x511, or has it written into its
- * memory (fw_cfg_dma.c). Some items have names, which stand in the directory (fw_cfg_dir.c).
+ * memory. Some items have names, which stand in the directory.
  *
  * Everything is read-only. Items are added before the first vCPU runs. Kernel and initrd are never
  * in this process's memory: they are read from their files when the guest asks.
@@ -39,10 +39,9 @@ enum fw_cfg_key {
 #define FW_CFG_ID_PORTS 1u /* the ports are there */
 #define FW_CFG_ID_DMA	2u
 
-#define FW_CFG_ITEMS  24
-#define FW_CFG_FILES  8
-#define FW_CFG_NAME   56 /* with its final zero byte */
-#define FW_CFG_WINDOW 512
+#define FW_CFG_ITEMS 24
+#define FW_CFG_FILES 8
+#define FW_CFG_NAME  56 /* with its final zero byte */
 
 struct fw_cfg_item {
 	uint16_t key;
@@ -63,12 +62,9 @@ struct fw_cfg {
 
 	pthread_mutex_t lock; /* of all below */
 	bool was_found;
-	const struct fw_cfg_item *selected;  /* NULL: one that does not exist */
-	uint64_t pos;			     /* of the next byte; at most its length */
-	uint64_t dma_address;		     /* as far as it has been written */
-	uint8_t window[FW_CFG_WINDOW];	     /* bytes of a file, for the data port … */
-	const struct fw_cfg_item *window_of; /* … of this item, … */
-	uint64_t window_at;		     /* … from this position on */
+	const struct fw_cfg_item *selected; /* NULL: one that does not exist */
+	uint64_t pos;			    /* of the next byte; at most its length */
+	uint64_t dma_address;		    /* as far as it has been written */
 };
 
 /* With signature, ID and an empty directory. `mem` must outlive the device; it may get its regions
@@ -90,21 +86,5 @@ int fw_cfg_add_part(struct fw_cfg *fw, uint16_t key, const struct mem_file *file
 /* Adds a copy of some bytes under a name ("etc/e820"), shorter than FW_CFG_NAME. */
 int fw_cfg_add_named(struct fw_cfg *fw, const char *name, const void *bytes, uint64_t len,
 		     struct vmm_error *err);
-
-/* --- between the parts of the device; the caller holds the lock ------------------------------- */
-
-void fw_cfg_select(struct fw_cfg *fw, uint16_t key);
-
-/* The next `len` bytes of the selected item; zeros behind its end. */
-int fw_cfg_read(struct fw_cfg *fw, uint8_t *to, size_t len);
-
-void fw_cfg_skip(struct fw_cfg *fw, uint64_t len);
-
-/* The request at fw->dma_address. */
-void fw_cfg_dma(struct fw_cfg *fw);
-
-/* Parts of fw_cfg_init(). */
-void fw_cfg_dma_init(struct fw_cfg *fw);
-int fw_cfg_directory_init(struct fw_cfg *fw, struct vmm_error *err);
 
 #endif
