@@ -81,7 +81,7 @@ function exempt(file, call)
 	if (file ~ /^boot\/(stream\.c|codec_lib\.h)$/)
 		return call ~ /^dl(open|sym|close)$/
 	# a descriptor that was inherited: what it is, and that it must not block
-	if (file == "vmm/dev/console_backend.c")
+	if (file == "vmm/dev/console.c")
 		return call ~ /^(fcntl|fstat)$/
 	if (file == "vmm/virtio/net_tap.c")
 		return call == "fcntl"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A timer in an event loop. Set, stopped and destroyed in the loop's thread, as its sources are. */
+/* A timer in an event loop. Made and destroyed in the loop's thread, as its sources are; set in any. */
 #ifndef VMM_BASE_TIMER_H
 #define VMM_BASE_TIMER_H
 

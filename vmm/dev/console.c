@@ -1,31 +1,52 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/dev/console.h"
 
-#include "vmm/base/timer.h"
+#include "vmm/base/bytes.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/timerfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BLOCKED_RETRY_MS 20
 
+/* Written at once to a descriptor that may block: poll() promises at least a little room, and this
+ * much is there on every terminal and pipe in practice. */
+#define CAREFUL_WRITE 64
+
 /* --- output, with the lock held --------------------------------------------------------------- */
 
-static void arm_timer(struct console *c)
+void console_wake_in(struct console *c, unsigned int ms)
 {
-	long ms = c->blocked ? BLOCKED_RETRY_MS : CONSOLE_FLUSH_MS;
-	struct itimerspec when = {.it_value.tv_nsec = ms * 1000000};
+	uint64_t ns = ms * 1000000ULL, at = timer_now() + ns;
 
-	if (c->timer_armed)
+	if (c->due_ns && c->due_ns <= at)
 		return;
-	timerfd_settime(c->timer.fd, 0, &when, NULL);
-	c->timer_armed = true;
+	c->due_ns = at;
+	timer_set(&c->timer, ns ? ns : 1);
+}
+
+/* As write(), but never blocks: bytes written, -EAGAIN, or another negative errno. */
+static ssize_t try_write(const struct console_output *out, const uint8_t *buf, size_t len)
+{
+	struct pollfd p = {.fd = out->fd, .events = POLLOUT};
+	ssize_t n;
+
+	if (out->is_socket) {
+		n = send(out->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} else {
+		if (out->may_block && poll(&p, 1, 0) <= 0)
+			return -EAGAIN;
+		if (out->may_block && len > CAREFUL_WRITE)
+			len = CAREFUL_WRITE;
+		n = write(out->fd, buf, len);
+	}
+	return n < 0 ? -errno : n;
 }
 
 /* A socket's client may be anyone, so it never slows the guest down. */
@@ -38,7 +59,7 @@ static bool never_waits(const struct console *c)
 static void write_out(struct console *c)
 {
 	while (c->len) {
-		ssize_t n = console_try_write(&c->out, c->buf, c->len);
+		ssize_t n = try_write(&c->out, c->buf, c->len);
 
 		if (n == -EINTR)
 			continue;
@@ -62,52 +83,46 @@ static void write_out(struct console *c)
 }
 
 /* Returns how many bytes were taken, which includes those that were dropped. */
-static size_t buffer(struct console *c, const uint8_t *buf, size_t len)
+static size_t put(struct console *c, const uint8_t *buf, size_t len)
 {
 	size_t room = sizeof(c->buf) - c->len;
 	size_t n = len < room ? len : room;
 
+	if (c->out.fd < 0)
+		return len;
 	memcpy(c->buf + c->len, buf, n);
 	c->len += n;
+	/* while the reader is behind, the timer tries again, not every byte */
+	if (!c->blocked && (c->len >= CONSOLE_FLUSH_BYTES || memchr(buf, '\n', n)))
+		write_out(c);
+	if (c->len || n < len)
+		console_wake_in(c, c->blocked ? BLOCKED_RETRY_MS : CONSOLE_FLUSH_MS);
 	if (n < len && c->lossy) {
 		c->dropped += len - n;
-		return len;
+		n = len;
 	}
-	return n;
-}
-
-/* sink.write of the serial port */
-static size_t console_write(void *ctx, const uint8_t *buf, size_t len)
-{
-	struct console *c = ctx;
-	size_t n = len;
-
-	pthread_mutex_lock(&c->lock);
-	if (c->out.fd >= 0) {
-		n = buffer(c, buf, len);
-		c->refused = n < len;
-		/* while the reader is behind, the timer tries again, not every byte */
-		if (!c->blocked && (c->len >= CONSOLE_FLUSH_BYTES || memchr(buf, '\n', n)))
-			write_out(c);
-		if (c->len)
-			arm_timer(c);
-	}
-	panic_watch_feed(&c->panic, buf, n);
-	pthread_mutex_unlock(&c->lock);
 	return n;
 }
 
 /* --- output, from outside --------------------------------------------------------------------- */
 
+size_t console_write(void *ctx, const uint8_t *buf, size_t len)
+{
+	struct console *c = ctx;
+	size_t n;
+
+	pthread_mutex_lock(&c->lock);
+	n = put(c, buf, len);
+	c->refused = n < len;
+	panic_watch_feed(&c->panic, buf, n);
+	pthread_mutex_unlock(&c->lock);
+	return n;
+}
+
 void console_say(struct console *c, const char *text)
 {
 	pthread_mutex_lock(&c->lock);
-	if (c->out.fd >= 0) {
-		buffer(c, (const uint8_t *)text, strlen(text));
-		write_out(c);
-		if (c->len)
-			arm_timer(c);
-	}
+	put(c, (const uint8_t *)text, strlen(text));
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -124,41 +139,26 @@ int console_set_client(struct console *c, int fd)
 	return old;
 }
 
-void console_retry_later(struct console *c)
+/* Buffered output is old enough, a reader that was behind may have room again, or so may the guest. */
+static void timer_expired(struct timer *timer)
 {
-	struct itimerspec when = {.it_value.tv_nsec = CONSOLE_RETRY_MS * 1000000L};
-
-	pthread_mutex_lock(&c->lock);
-	if (!c->timer_armed) /* output sets it anew, for sooner */
-		timerfd_settime(c->timer.fd, 0, &when, NULL);
-	pthread_mutex_unlock(&c->lock);
-}
-
-/* The timer: buffered output is old enough, or a reader that was behind may have room again. */
-static void timer_ready(struct loop_source *source, uint32_t events)
-{
-	struct console *c = (struct console *)((char *)source - offsetof(struct console, timer));
-	uint64_t expirations;
+	struct console *c = container_of(timer, struct console, timer);
 	bool go_on;
 
-	(void)events;
-	if (read(source->fd, &expirations, sizeof(expirations)) < 0)
-		return;
 	pthread_mutex_lock(&c->lock);
-	c->timer_armed = false;
+	c->due_ns = 0;
 	write_out(c);
 	if (c->blocked && timer_now_ms() - c->blocked_since >= CONSOLE_STALL_MS)
 		c->lossy = true;
 	if (c->len)
-		arm_timer(c);
+		console_wake_in(c, c->blocked ? BLOCKED_RETRY_MS : CONSOLE_FLUSH_MS);
 	go_on = c->refused && (c->lossy || c->len < sizeof(c->buf));
 	if (go_on)
 		c->refused = false;
 	pthread_mutex_unlock(&c->lock);
 	if (go_on)
 		c->port.sink_ready(c->port.ctx);
-	if (c->in_paused || c->accept_paused)
-		console_input_retry(c);
+	console_input(c);
 }
 
 /* Writes out with a little patience. A reader that went away must not kill the process: the threads
@@ -223,17 +223,56 @@ bool console_recent_panic(struct console *c, char *text, size_t size)
 
 /* --- opening and closing ---------------------------------------------------------------------- */
 
-static int open_backend(struct console *c, const struct endpoint *output, struct vmm_error *err)
+/*
+ * A descriptor of our own for what the process's `fd` is open on; none if that is closed. Whether a
+ * descriptor blocks is a property that it shares with the programs that gave it to us, the shell
+ * for one, so it is not changed: terminals and pipes are opened once more. A file opened again
+ * would be written from its start, and sockets cannot be opened.
+ */
+static struct console_output open_standard(int fd, int flags)
+{
+	struct console_output own = {.fd = -1};
+	char path[32];
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return own;
+	own.is_socket = S_ISSOCK(st.st_mode);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode))
+		own.fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	own.may_block = own.fd < 0;
+	if (own.fd < 0)
+		own.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return own;
+}
+
+/* Appends to `path`, created with mode 0600 if need be. A FIFO has to have a reader. */
+static int open_file(struct console *c, const char *path, struct vmm_error *err)
+{
+	c->out.fd =
+		open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	if (c->out.fd >= 0)
+		return 0;
+	if (errno == ENXIO)
+		return vmm_error_set(err, -ENXIO,
+				     "unable to open console file %s: it is a FIFO that nobody "
+				     "reads, or a socket (use unix:PATH)",
+				     path);
+	return vmm_error_errno(err, -errno, "unable to open console file %s", path);
+}
+
+static int open_output(struct console *c, const struct endpoint *output, struct vmm_error *err)
 {
 	switch (output->kind) {
 	case ENDPOINT_STDIO:
-		c->out = console_open_stdout();
-		c->in.fd = console_open_stdin();
+		c->out = open_standard(STDOUT_FILENO, O_WRONLY);
+		c->in.fd = open_standard(STDIN_FILENO, O_RDONLY).fd;
 		c->in_is_terminal = c->in.fd >= 0 && isatty(c->in.fd);
 		c->in_waits = !c->in_is_terminal;
 		break;
 	case ENDPOINT_FILE:
-		return console_open_file(output->path, &c->out.fd, err);
+		return open_file(c, output->path, err);
 	case ENDPOINT_UNIX:
 		c->out_is_client = true;
 		return unix_listen(&c->listener, "console socket", output->path, 1, err);
@@ -252,64 +291,13 @@ int console_open(struct console *c, const struct endpoint *output, void (*quit)(
 	memset(c, 0, offsetof(struct console, keys));
 	c->quit = quit;
 	c->ctx = ctx;
-	c->in.fd = c->wake.fd = c->timer.fd = c->listener.fd = c->out.fd = -1;
+	c->in.fd = c->timer.source.fd = c->listener.fd = c->out.fd = -1;
 	pthread_mutex_init(&c->lock, NULL);
-
-	ret = open_backend(c, output, err);
-	if (ret < 0)
-		goto fail;
+	ret = open_output(c, output, err);
 	c->lossy = never_waits(c);
-	c->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (c->timer.fd < 0) {
-		ret = vmm_error_errno(err, -errno, "unable to create the console's timer");
-		goto fail;
-	}
-	c->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (c->wake.fd < 0) {
-		ret = vmm_error_errno(err, -errno, "unable to create an eventfd for the console");
-		goto fail;
-	}
-	return 0;
-fail:
-	console_close(c);
+	if (ret < 0)
+		console_close(c);
 	return ret;
-}
-
-struct serial_sink console_sink(struct console *c)
-{
-	return (struct serial_sink){.write = console_write, .room = console_input_room, .ctx = c};
-}
-
-static size_t port_room(void *ctx)
-{
-	return serial_room(ctx);
-}
-
-static bool port_listening(void *ctx)
-{
-	return serial_listening(ctx);
-}
-
-static void port_receive(void *ctx, const uint8_t *buf, size_t len)
-{
-	serial_receive(ctx, buf, len);
-}
-
-static void port_sink_ready(void *ctx)
-{
-	serial_sink_ready(ctx);
-}
-
-struct console_port console_serial_port(struct serial *serial)
-{
-	return (struct console_port){
-		.room = port_room,
-		.listening = port_listening,
-		.receive = port_receive,
-		.sink_ready = port_sink_ready,
-		.resets = true,
-		.ctx = serial,
-	};
 }
 
 int console_start(struct console *c, const struct console_port *port, struct loop *loop,
@@ -321,8 +309,7 @@ int console_start(struct console *c, const struct console_port *port, struct loo
 	if (c->out_is_client)
 		c->in_waits = port->resets;
 	c->loop = loop;
-	c->timer.ready = timer_ready;
-	ret = loop_add(loop, &c->timer, EPOLLIN, err);
+	ret = timer_init(&c->timer, loop, timer_expired, err);
 	return ret < 0 ? ret : console_input_start(c, err);
 }
 
@@ -340,8 +327,7 @@ void console_close(struct console *c)
 	if (!c->out_is_client || c->in.fd != c->out.fd)
 		close_fd(&c->in.fd);
 	close_fd(&c->out.fd);
-	close_fd(&c->timer.fd);
-	close_fd(&c->wake.fd);
+	timer_destroy(&c->timer);
 	unix_unlisten(&c->listener);
 	pthread_mutex_destroy(&c->lock);
 }

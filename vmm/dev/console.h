@@ -17,24 +17,24 @@
  * terminal waits until the guest listens, because a driver that starts up throws away what it finds
  * in the FIFO: a script on standard input, or from a client, arrives complete.
  *
- * A terminal is always read, also while the guest is not: the escape keys (vmm/dev/escape.h) are
+ * A terminal is always read, also while the guest is not: the escape keys (Ctrl-A x) are
  * there for a guest that hangs. What it has no room for is kept, CONSOLE_KEYS bytes; then keys are
  * dropped, and the terminal's bell rings. The terminal's mode is the program's business.
  *
- * Locks: the serial port calls the sink with its own lock held, so the console never calls the
- * port with the console's lock held.
+ * One timer does what is due, in the loop's thread: output that is old enough, what waited for
+ * reader or guest to have room, what was given up for a while.
+ *
+ * Locks: the serial port writes with its own lock held, so the console never calls the port with
+ * the console's lock held.
  */
 #ifndef VMM_DEV_CONSOLE_H
 #define VMM_DEV_CONSOLE_H
 
 #include "vmm/base/endpoint.h"
 #include "vmm/base/error.h"
-#include "vmm/base/loop.h"
+#include "vmm/base/timer.h"
 #include "vmm/base/unix_listener.h"
-#include "vmm/dev/console_backend.h"
-#include "vmm/dev/escape.h"
 #include "vmm/dev/panic_watch.h"
-#include "vmm/dev/serial.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -54,17 +54,24 @@
 /* The device at the guest's end. Called on the loop's thread, sink_ready() also by
  * console_flush(). */
 struct console_port {
-	/* bytes of input that the device takes now; when it can take more again after 0 it says so
-	 * by its sink's room() */
+	/* bytes of input that the device takes now; when it can take more again after 0 it calls
+	 * console_room() */
 	size_t (*room)(void *ctx);
 	/* does the guest's driver want input? Before that it may throw some away */
 	bool (*listening)(void *ctx);
-	void (*receive)(void *ctx, const uint8_t *buf, size_t len); /* no more than room() */
-	void (*sink_ready)(void *ctx);				    /* the sink takes bytes again */
+	/* no more than room(); returns len */
+	size_t (*receive)(void *ctx, const uint8_t *buf, size_t len);
+	void (*sink_ready)(void *ctx); /* the sink takes bytes again */
 	/* drivers that start reset it with all that is in it: clients' input, too, has to wait until
 	 * the guest listens */
 	bool resets;
 	void *ctx;
+};
+
+struct console_output {
+	int fd;		/* -1: none */
+	bool is_socket; /* written with send() */
+	bool may_block; /* the descriptor could not be made non-blocking: poll() is asked before */
 };
 
 struct console {
@@ -79,24 +86,22 @@ struct console {
 	bool in_watched;
 	bool in_is_terminal;
 	bool in_waits;	    /* until the guest listens */
-	bool in_paused;	    /* in the background: not ours to read */
 	bool accept_paused; /* no descriptor to spare for a client */
-	struct escape escape;
-	size_t nkeys;		  /* from a terminal, that the device has no room for */
-	struct loop_source wake;  /* eventfd: the serial port has room */
-	struct loop_source timer; /* timerfd: buffered output is old enough */
+	bool escaped;	    /* Ctrl-A was the last key */
+	size_t nkeys;	    /* from a terminal, that the device has no room for */
 	struct loop_source accept;
 	struct unix_listener listener;
-	_Atomic bool starved; /* input waits for the device: its sink.room() must wake us */
+	_Atomic bool starved; /* input waits for the device: console_room() must wake us */
 
 	pthread_mutex_t lock; /* of all below */
+	struct timer timer;
+	uint64_t due_ns; /* when the timer expires; 0: not set */
 	struct console_output out;
 	bool out_is_client; /* a connection; `in` has the same descriptor, or none */
 	uint8_t buf[CONSOLE_BUFFER];
 	size_t len;
-	bool timer_armed;
-	bool refused;		/* the serial port holds bytes that did not fit */
-	bool blocked;		/* the last write found no room, at blocked_since_ms */
+	bool refused;		/* the device holds bytes that did not fit */
+	bool blocked;		/* the last write found no room, at blocked_since */
 	uint64_t blocked_since; /* milliseconds of CLOCK_MONOTONIC */
 	bool lossy;		/* what does not fit is dropped */
 	uint64_t dropped;	/* bytes, so far */
@@ -113,11 +118,12 @@ struct console {
 int console_open(struct console *console, const struct endpoint *output, void (*quit)(void *ctx),
 		 void *ctx, struct vmm_error *err);
 
-/* What the serial port sends to. Valid as long as the console is. */
-struct serial_sink console_sink(struct console *console);
+/* The device's side (`console` is a struct console), on any thread. Output: returns how many bytes
+ * were taken, from the front; when not all, port.sink_ready() is called later. */
+size_t console_write(void *console, const uint8_t *buf, size_t len);
 
-/* The serial port as a console's device. */
-struct console_port console_serial_port(struct serial *serial);
+/* There may be more room for input than there was, or the guest has begun to listen. */
+void console_room(void *console);
 
 /* Joins device and console, and begins to watch. Before loop_run(), which must run for output to be
  * complete. `port` is copied. */
@@ -145,13 +151,11 @@ void console_close(struct console *console);
 /* Adds the sources of input to the loop. */
 int console_input_start(struct console *console, struct vmm_error *err);
 
-/* Looks again at what was paused; console_retry_later() has the timer call it, after
- * CONSOLE_RETRY_MS. Loop's thread. */
-void console_input_retry(struct console *console);
-void console_retry_later(struct console *console);
+/* Takes what input there is now, if the device has room; the loop's thread. */
+void console_input(struct console *console);
 
-/* The serial port's sink.room(). */
-void console_input_room(void *ctx);
+/* With the lock held: has the timer expire in so many milliseconds, if not sooner. */
+void console_wake_in(struct console *console, unsigned int ms);
 
 /* Text from the VMM itself to whoever is at the console. */
 void console_say(struct console *console, const char *text);

@@ -2,6 +2,8 @@
 /* Input of the console, on the loop's thread: from standard input or from the socket's client. */
 #include "vmm/dev/console.h"
 
+#include "vmm/base/bytes.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -9,25 +11,26 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define CTRL_A 0x01
+
 static const char HELP[] = "\r\nCtrl-A x  stop the VM and quit"
 			   "\r\nCtrl-A h  this help"
 			   "\r\nCtrl-A Ctrl-A  send Ctrl-A\r\n";
 
-static void wake(struct console *c)
+static void wake_in(struct console *c, unsigned int ms)
 {
-	static const uint64_t one = 1;
-
-	/* fails only when it is already readable beyond measure */
-	(void)!write(c->wake.fd, &one, sizeof(one));
+	pthread_mutex_lock(&c->lock);
+	console_wake_in(c, ms);
+	pthread_mutex_unlock(&c->lock);
 }
 
-void console_input_room(void *ctx)
+void console_room(void *ctx)
 {
 	struct console *c = ctx;
 
 	/* the guest reads often, and seldom does anybody wait for that */
 	if (atomic_exchange(&c->starved, false))
-		wake(c);
+		wake_in(c, 0);
 }
 
 /*
@@ -57,23 +60,26 @@ static void watch_input(struct console *c, bool on)
 {
 	if (on == c->in_watched)
 		return;
-	if (!on) {
+	c->in_watched = on && loop_add(c->loop, &c->in, EPOLLIN, NULL) == 0;
+	if (!on)
 		loop_remove(c->loop, &c->in);
-		c->in_watched = false;
-	} else if (loop_add(c->loop, &c->in, EPOLLIN, NULL) == 0) {
-		c->in_watched = true;
-	} else {
-		wake(c); /* -EPERM: a regular file or /dev/null, which are always ready */
-	}
+	else if (!c->in_watched)
+		wake_in(c, 0); /* -EPERM: a regular file or /dev/null, which are always ready */
 }
 
 /* --- the client of a socket ------------------------------------------------------------------- */
 
+static bool is_ready(int fd, short events)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* Has its other end hung up, or is it broken? (poll() reports that unasked.) */
 static bool hung_up(int fd)
 {
-	struct pollfd p = {.fd = fd};
-
-	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+	return is_ready(fd, 0);
 }
 
 static void drop_client(struct console *c)
@@ -94,17 +100,16 @@ static void drop_client(struct console *c)
  */
 static void accept_ready(struct loop_source *source, uint32_t events)
 {
-	struct console *c = (struct console *)((char *)source - offsetof(struct console, accept));
+	struct console *c = container_of(source, struct console, accept);
 	int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)events;
 	if (fd < 0) {
-		/* without a descriptor to spare the event would come again at once, for ever: the
-		 * timer looks again */
+		/* without a descriptor to spare the event would come again at once, for ever */
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
 			loop_remove(c->loop, source);
 			c->accept_paused = true;
-			console_retry_later(c);
+			wake_in(c, CONSOLE_RETRY_MS);
 		}
 		return;
 	}
@@ -123,14 +128,11 @@ static void accept_ready(struct loop_source *source, uint32_t events)
 static void input_ended(struct console *c)
 {
 	watch_input(c, false);
-	if (!c->out_is_client) {
+	if (!c->out_is_client)
 		close(c->in.fd);
-		c->in.fd = -1;
-	} else if (hung_up(c->in.fd)) {
+	else if (hung_up(c->in.fd))
 		drop_client(c);
-	} else {
-		c->in.fd = -1; /* the client has no more to say but may still listen */
-	}
+	c->in.fd = -1; /* a client may have no more to say but still listen */
 }
 
 /* Reading the terminal in the background gives EIO, since this thread blocks SIGTTIN (POSIX.1-2017,
@@ -154,105 +156,91 @@ static void give_keys(struct console *c)
 	}
 }
 
-static void keep_keys(struct console *c, const uint8_t *keys, size_t len)
+static void keep_key(struct console *c, uint8_t key)
 {
-	size_t room = sizeof(c->keys) - c->nkeys;
-	size_t n = len < room ? len : room;
-
-	memcpy(c->keys + c->nkeys, keys, n);
-	c->nkeys += n;
-	if (n < len)
+	if (c->nkeys < sizeof(c->keys))
+		c->keys[c->nkeys++] = key;
+	else
 		console_say(c, "\a");
 }
 
-/* Keys, of which some may be for us, whether the guest reads or not. */
-static void take_keys(struct console *c, const uint8_t *raw, size_t len)
+/* A key may be for us, whether the guest reads or not: Ctrl-A x quits, Ctrl-A h explains, Ctrl-A
+ * Ctrl-A is Ctrl-A for the guest. Ctrl-A and any other key are the guest's, both. */
+static void take_key(struct console *c, uint8_t key)
 {
-	uint8_t keys[CONSOLE_MOUTHFUL + 1];
-	unsigned int asked;
+	bool escaped = c->escaped;
 
-	len = escape_filter(&c->escape, raw, len, keys, &asked);
-	keep_keys(c, keys, len);
-	give_keys(c);
-	if (asked & ESCAPE_HELP)
+	c->escaped = !escaped && key == CTRL_A;
+	if (c->escaped)
+		return;
+	if (escaped && key == 'h') {
 		console_say(c, HELP);
-	if ((asked & ESCAPE_QUIT) && c->quit)
-		c->quit(c->ctx);
+	} else if (escaped && key == 'x') {
+		if (c->quit)
+			c->quit(c->ctx);
+	} else {
+		if (escaped && key != CTRL_A)
+			keep_key(c, CTRL_A);
+		keep_key(c, key);
+	}
 }
 
 /* Takes one mouthful; when there is more, the loop calls again. */
 static void pump(struct console *c)
 {
 	uint8_t buf[CONSOLE_MOUTHFUL];
-	size_t room;
-	ssize_t n;
+	size_t room = c->in_is_terminal ? sizeof(buf) : input_room(c);
+	ssize_t n = -EAGAIN;
 
-	give_keys(c);
-	room = c->in_is_terminal ? sizeof(buf) : input_room(c);
 	if (room == 0) {
 		watch_input(c, false);
 		return;
 	}
-	n = console_try_read(c->in.fd, buf, room);
+	if (is_ready(c->in.fd, POLLIN)) {
+		n = read(c->in.fd, buf, room);
+		n = n < 0 ? -errno : n;
+	}
 	if (n == -EIO && in_background(c)) {
 		watch_input(c, false);
-		c->in_paused = true;
-		console_retry_later(c);
+		wake_in(c, CONSOLE_RETRY_MS);
 		return;
 	}
 	if (n == 0 || (n < 0 && n != -EAGAIN && n != -EINTR)) {
 		input_ended(c);
 		return;
 	}
-	if (n > 0 && c->in_is_terminal)
-		take_keys(c, buf, (size_t)n);
-	else if (n > 0)
+	for (ssize_t i = 0; i < n && c->in_is_terminal; i++)
+		take_key(c, buf[i]);
+	if (n > 0 && !c->in_is_terminal)
 		c->port.receive(c->port.ctx, buf, (size_t)n);
 	watch_input(c, true);
+	give_keys(c);
 }
 
 static void input_ready(struct loop_source *source, uint32_t events)
 {
 	(void)events;
-	pump((struct console *)((char *)source - offsetof(struct console, in)));
+	pump(container_of(source, struct console, in));
 }
 
-static void wake_ready(struct loop_source *source, uint32_t events)
-{
-	struct console *c = (struct console *)((char *)source - offsetof(struct console, wake));
-	uint64_t count;
-
-	(void)events;
-	if (read(source->fd, &count, sizeof(count)) != sizeof(count))
-		return;
-	if (c->in.fd >= 0)
-		pump(c);
-	else
-		give_keys(c); /* the terminal has gone */
-}
-
-void console_input_retry(struct console *c)
+void console_input(struct console *c)
 {
 	if (c->accept_paused && loop_add(c->loop, &c->accept, EPOLLIN, NULL) == 0)
 		c->accept_paused = false;
-	if (c->in_paused) {
-		c->in_paused = false;
+	give_keys(c);
+	if (c->in.fd >= 0)
 		pump(c);
-	}
-	if (c->accept_paused || c->in_paused)
-		console_retry_later(c);
+	if (c->accept_paused)
+		wake_in(c, CONSOLE_RETRY_MS);
 }
 
 int console_input_start(struct console *c, struct vmm_error *err)
 {
-	int ret;
+	int ret = 0;
 
 	c->in.ready = input_ready;
-	c->wake.ready = wake_ready;
-	c->accept.ready = accept_ready;
-	c->accept.fd = c->listener.fd;
-	ret = loop_add(c->loop, &c->wake, EPOLLIN, err);
-	if (ret == 0 && c->accept.fd >= 0)
+	c->accept = (struct loop_source){accept_ready, c->listener.fd};
+	if (c->accept.fd >= 0)
 		ret = loop_add(c->loop, &c->accept, EPOLLIN, err);
 	if (ret == 0 && c->in.fd >= 0)
 		watch_input(c, true);

@@ -338,8 +338,9 @@ void serial_destroy(struct serial *s)
 	pthread_mutex_destroy(&s->lock);
 }
 
-size_t serial_room(struct serial *s)
+size_t serial_room(void *serial)
 {
+	struct serial *s = serial;
 	size_t n;
 
 	pthread_mutex_lock(&s->lock);
@@ -348,8 +349,9 @@ size_t serial_room(struct serial *s)
 	return n;
 }
 
-bool serial_listening(struct serial *s)
+bool serial_listening(void *serial)
 {
+	struct serial *s = serial;
 	bool yes;
 
 	pthread_mutex_lock(&s->lock);
@@ -358,8 +360,9 @@ bool serial_listening(struct serial *s)
 	return yes;
 }
 
-size_t serial_receive(struct serial *s, const uint8_t *buf, size_t len)
+size_t serial_receive(void *serial, const uint8_t *buf, size_t len)
 {
+	struct serial *s = serial;
 	size_t n;
 
 	pthread_mutex_lock(&s->lock);
@@ -373,8 +376,10 @@ size_t serial_receive(struct serial *s, const uint8_t *buf, size_t len)
 	return n;
 }
 
-void serial_sink_ready(struct serial *s)
+void serial_sink_ready(void *serial)
 {
+	struct serial *s = serial;
+
 	pthread_mutex_lock(&s->lock);
 	if (s->tx.n) {
 		fifo_drop(&s->tx, s->sink.write(s->sink.ctx, s->tx.byte, s->tx.n));

@@ -63,20 +63,22 @@ struct serial {
 void serial_init(struct serial *serial, const struct irq_line *irq, const struct serial_sink *sink);
 void serial_destroy(struct serial *serial);
 
-/* Bytes of input that the port would take now. Any thread. */
-size_t serial_room(struct serial *serial);
+/* --- the other end of the cable; `serial` is a struct serial. Any thread. --------------------- */
+
+/* Bytes of input that the port would take now. */
+size_t serial_room(void *serial);
 
 /*
  * Does the guest want input? It has enabled the receive interrupt, with OUT2, or reads LSR again and again.
  * Before that, a driver that starts up throws away what it finds. (RTS says nothing: Linux' early
  * console sets it long before the driver resets the FIFOs.)
  */
-bool serial_listening(struct serial *serial);
+bool serial_listening(void *serial);
 
-/* Input for the guest. Returns how many bytes were taken, from the front. Any thread. */
-size_t serial_receive(struct serial *serial, const uint8_t *buf, size_t len);
+/* Input for the guest. Returns how many bytes were taken, from the front. */
+size_t serial_receive(void *serial, const uint8_t *buf, size_t len);
 
-/* The sink takes bytes again. Any thread, but not from within sink.write(). */
-void serial_sink_ready(struct serial *serial);
+/* The sink takes bytes again. Not from within sink.write(). */
+void serial_sink_ready(void *serial);
 
 #endif

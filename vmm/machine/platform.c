@@ -127,7 +127,7 @@ static void init_devices(struct platform *p)
 	const struct irq_line serial_irq = {on_irq, p, PLATFORM_SERIAL_IRQ, false};
 	const struct irq_line sci = {on_irq, p, PLATFORM_SCI_IRQ, false};
 	const struct port_events events = {on_reset, on_panic, on_boot_mark, p};
-	const struct serial_sink sink = console_sink(&p->console);
+	const struct serial_sink sink = {console_write, console_room, &p->console};
 
 	serial_init(&p->serial, &serial_irq, &sink);
 	acpi_pm_init(&p->pm, &sci, on_poweroff, p);
@@ -200,7 +200,8 @@ int platform_create(struct platform **out, struct minivmm *vm, struct vmm_error 
 		return ret;
 	}
 	init_devices(p);
-	port = console_serial_port(&p->serial);
+	port = (struct console_port){
+		serial_room, serial_listening, serial_receive, serial_sink_ready, true, &p->serial};
 	ret = add_to_bus(p, err);
 	if (ret == 0 && vm->cc.config.tech == CC_TDX)
 		ret = add_for_td(p, err);

@@ -40,7 +40,6 @@ struct console_dev {
 /* As much of a chain as the console takes, from con->sent on; true when all of it has gone. */
 static bool send(struct console_dev *con, const struct virtq_chain *chain, size_t *turn)
 {
-	const struct serial_sink sink = console_sink(&con->console);
 	uint8_t bytes[1024];
 
 	while (con->sent < chain->read_len) {
@@ -49,7 +48,7 @@ static bool send(struct console_dev *con, const struct virtq_chain *chain, size_
 
 		if (n == 0)
 			return false; /* somebody else's turn */
-		taken = sink.write(sink.ctx, bytes, n);
+		taken = console_write(&con->console, bytes, n);
 		con->sent += taken;
 		*turn -= taken;
 		if (taken < n) {
@@ -67,14 +66,12 @@ static bool send(struct console_dev *con, const struct virtq_chain *chain, size_
  */
 static void spoke(struct console_dev *con)
 {
-	const struct serial_sink sink = console_sink(&con->console);
-
 	if (con->spoke)
 		return;
 	con->spoke = true;
 	if (virtio_has(&con->virtio, VIRTIO_CONSOLE_F_SIZE))
 		virtio_interrupt(&con->virtio, VIRTIO_MMIO_INT_CONFIG);
-	sink.room(sink.ctx);
+	console_room(&con->console);
 }
 
 static void transmit(struct console_dev *con)
@@ -141,14 +138,13 @@ static void deliver(struct console_dev *con)
 static void notify(struct virtio_device *dev, unsigned int queue)
 {
 	struct console_dev *con = (struct console_dev *)dev;
-	const struct serial_sink sink = console_sink(&con->console);
 
 	if (queue == TRANSMIT) {
 		transmit(con);
 		return;
 	}
 	deliver(con);
-	sink.room(sink.ctx);
+	console_room(&con->console);
 }
 
 /* --- the console's side ----------------------------------------------------------------------- */
@@ -165,13 +161,14 @@ static bool port_listening(void *ctx)
 	return ((struct console_dev *)ctx)->spoke;
 }
 
-static void port_receive(void *ctx, const uint8_t *buf, size_t len)
+static size_t port_receive(void *ctx, const uint8_t *buf, size_t len)
 {
 	struct console_dev *con = ctx;
 
 	memcpy(con->input + con->input_len, buf, len);
 	con->input_len += len;
 	deliver(con);
+	return len;
 }
 
 static void port_sink_ready(void *ctx)

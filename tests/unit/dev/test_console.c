@@ -5,6 +5,7 @@
  */
 #include "tests/unit/suite.h"
 #include "vmm/dev/console.h"
+#include "vmm/dev/serial.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -80,17 +81,16 @@ static int open_console(struct console *c, const char *what, struct vmm_error *e
 
 static void start(const char *what)
 {
-	struct irq_line irq = {0};
-	struct serial_sink sink;
-	struct console_port port;
+	const struct irq_line irq = {0};
+	const struct serial_sink sink = {console_write, console_room, &console};
+	const struct console_port port = {
+		serial_room, serial_listening, serial_receive, serial_sink_ready, true, &serial};
 	struct vmm_error err = {0};
 	sigset_t all, old;
 
 	ck_assert_int_eq(loop_init(&loop, sys_host(), NULL), 0);
 	ck_assert_msg(open_console(&console, what, &err) == 0, "%s", err.text);
-	sink = console_sink(&console);
 	serial_init(&serial, &irq, &sink);
-	port = console_serial_port(&serial);
 	ck_assert_int_eq(console_start(&console, &port, &loop, NULL), 0);
 	stop = (struct loop_source){.ready = stop_ready, .fd = eventfd(0, EFD_CLOEXEC)};
 	ck_assert_int_eq(loop_add(&loop, &stop, EPOLLIN, NULL), 0);
@@ -695,21 +695,23 @@ START_TEST(keys_that_nobody_reads_are_dropped_and_the_bell_rings)
 }
 END_TEST
 
-START_TEST(escape_filter_writes_at_most_one_byte_more_than_it_takes)
+START_TEST(escape_keys_may_come_in_pieces)
 {
-	struct escape escape = {0};
-	unsigned int asked;
-	uint8_t keys[16];
+	char buf[8];
+	int keys = new_terminal(), screen = new_stdout();
 
-	ck_assert_uint_eq(escape_filter(&escape, (const uint8_t *)"\x01", 1, keys, &asked), 0);
-	ck_assert(escape.pending);
-	ck_assert_uint_eq(escape_filter(&escape, (const uint8_t *)"a\x01", 2, keys, &asked), 2);
-	ck_assert_mem_eq(keys,
-			 "\x01"
-			 "a",
-			 2);
-	ck_assert_uint_eq(escape_filter(&escape, (const uint8_t *)"xh\x01h", 4, keys, &asked), 1);
-	ck_assert_uint_eq(asked, ESCAPE_QUIT | ESCAPE_HELP);
+	start("stdio");
+	press(keys, "\x01", 1);
+	press(keys, "a\x01", 2);
+	ck_assert_int_eq(quits, 0);
+	press(keys, "xh\x01h", 4);
+	ck_assert_int_eq(quits, 1);
+	expect(screen, "\r\nCtrl-A x  stop");
+	ck_assert_uint_eq(guest_read(buf, 3, 1000), 3);
+	ck_assert_str_eq(buf, "\x01"
+			      "ah");
+	finish();
+	close(keys);
 }
 END_TEST
 
@@ -1110,7 +1112,7 @@ SUITE(test_console)
 	tcase_add_test(in_case, escape_keys_are_heard_when_the_guest_stops_reading);
 	tcase_add_test(in_case, escape_keys_are_heard_in_loopback);
 	tcase_add_test(in_case, keys_that_nobody_reads_are_dropped_and_the_bell_rings);
-	tcase_add_test(in_case, escape_filter_writes_at_most_one_byte_more_than_it_takes);
+	tcase_add_test(in_case, escape_keys_may_come_in_pieces);
 	suite_add_tcase(suite, in_case);
 
 	tcase_add_checked_fixture(socket_case, setup, teardown);
