@@ -2,31 +2,32 @@
 #include "vmm/dev/q35.h"
 
 #include "mem/layout.h"
+#include "vmm/base/bytes.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
 /* The window's places: where OVMF put it until 2022, and since. Any other stays out of reach. */
 static const uint64_t window_bases[Q35_WINDOWS] = {LAYOUT_PCI_WINDOW_OLD, LAYOUT_PCI_WINDOW};
 
-/* device << 3 | function, on bus 0 */
-#define HOST_BRIDGE 0x00u
-#define ISA_BRIDGE  0xf8u /* device 31 */
+/* Registers: bus << 16 | device << 11 | function << 8 | offset, by double words. */
+#define HOST_BRIDGE   0x0000u
+#define ISA_BRIDGE    0xf800u /* device 31 */
+#define FUNCTION      (~0xffu)
+#define PCIEXBAR_LOW  (HOST_BRIDGE + 0x60)
+#define PCIEXBAR_HIGH (HOST_BRIDGE + 0x64)
 
-/* registers, by double words */
-#define VENDOR_DEVICE  0x00u
-#define CLASS_REVISION 0x08u
-#define PCIEXBAR_LOW   0x60u /* host bridge */
-#define PCIEXBAR_HIGH  0x64u
-#define PMBASE	       0x40u /* ISA bridge */
-#define ACPI_CNTL      0x44u
-
-#define HOST_BRIDGE_ID	  0x29c08086u
-#define HOST_BRIDGE_CLASS 0x06000000u
-#define ISA_BRIDGE_ID	  0x29188086u
-#define ISA_BRIDGE_CLASS  0x06010002u
-#define PMBASE_IO	  0x1u	/* always set: the block is in I/O space */
-#define ACPI_EN		  0x80u /* the block can be reached */
+/* Those that only can be read, and are not 0. */
+static const struct {
+	uint32_t where, value;
+} constants[] = {
+	{HOST_BRIDGE + 0x00, 0x29c08086}, /* device and vendor ID */
+	{HOST_BRIDGE + 0x08, 0x06000000}, /* class code */
+	{ISA_BRIDGE + 0x00, 0x29188086},
+	{ISA_BRIDGE + 0x08, 0x06010002},
+	/* PMBASE, in I/O space: where it is, it stays, as the ACPI tables say and OVMF would choose */
+	{ISA_BRIDGE + 0x40, PLATFORM_PM1A_EVT_PORT | 0x1},
+	{ISA_BRIDGE + 0x44, 0x80}, /* ACPI_CNTL, ACPI_EN: that block can be reached */
+};
 
 #define PCIEXBAR_ENABLE	   0x1u
 #define PCIEXBAR_LENGTH	   0x6u /* 0: 256 MiB */
@@ -40,74 +41,32 @@ static const uint64_t window_bases[Q35_WINDOWS] = {LAYOUT_PCI_WINDOW_OLD, LAYOUT
 
 /* --- the two functions ------------------------------------------------------------------------ */
 
-static uint32_t host_bridge_read(const struct q35 *q, uint32_t reg)
-{
-	switch (reg) {
-	case VENDOR_DEVICE:
-		return HOST_BRIDGE_ID;
-	case CLASS_REVISION:
-		return HOST_BRIDGE_CLASS;
-	case PCIEXBAR_LOW:
-		return atomic_load(&q->pciexbar[0]);
-	case PCIEXBAR_HIGH:
-		return atomic_load(&q->pciexbar[1]);
-	default:
-		return 0;
-	}
-}
-
-static uint32_t isa_bridge_read(uint32_t reg)
-{
-	switch (reg) {
-	case VENDOR_DEVICE:
-		return ISA_BRIDGE_ID;
-	case CLASS_REVISION:
-		return ISA_BRIDGE_CLASS;
-	case PMBASE: /* where it is, it stays: what the ACPI tables say, and OVMF would choose */
-		return PLATFORM_PM1A_EVT_PORT | PMBASE_IO;
-	case ACPI_CNTL:
-		return ACPI_EN;
-	default:
-		return 0;
-	}
-}
-
-/* `where`: bus << 16 | device << 11 | function << 8 | register; len 1, 2 or 4. */
+/* `where`: a register, and a byte of it; len 1, 2 or 4. */
 static uint64_t config_read(const struct q35 *q, uint32_t where, unsigned int len)
 {
-	uint32_t reg = where & 0xfc, value;
+	uint32_t reg = where & ~3u, value = 0;
 	unsigned int at = where & 3;
 
-	switch (where >> 8) {
-	case HOST_BRIDGE:
-		value = host_bridge_read(q, reg);
-		break;
-	case ISA_BRIDGE:
-		value = isa_bridge_read(reg);
-		break;
-	default:
+	if ((where & FUNCTION) != HOST_BRIDGE && (where & FUNCTION) != ISA_BRIDGE)
 		return UINT64_MAX;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(constants); i++)
+		if (constants[i].where == reg)
+			value = constants[i].value;
+	if (reg == PCIEXBAR_LOW || reg == PCIEXBAR_HIGH)
+		value = atomic_load(&q->pciexbar[reg == PCIEXBAR_HIGH]);
 	return at + len <= 4 ? value >> (8 * at) : UINT64_MAX;
 }
 
 /* PCIEXBAR is all that can be written, by double words, which is how OVMF does it. */
 static void config_write(struct q35 *q, uint32_t where, unsigned int len, uint32_t value)
 {
-	if (len != 4 || where >> 8 != HOST_BRIDGE)
-		return;
-	if ((where & 0xff) == PCIEXBAR_LOW)
+	if (len == 4 && where == PCIEXBAR_LOW)
 		atomic_store(&q->pciexbar[0], value & PCIEXBAR_BITS_LOW);
-	else if ((where & 0xff) == PCIEXBAR_HIGH)
+	else if (len == 4 && where == PCIEXBAR_HIGH)
 		atomic_store(&q->pciexbar[1], value & PCIEXBAR_BITS_HIGH);
 }
 
 /* --- by ports --------------------------------------------------------------------------------- */
-
-static struct q35 *of_ports(struct device *dev)
-{
-	return (struct q35 *)((char *)dev - offsetof(struct q35, ports));
-}
 
 static bool is_reset(uint64_t offset, unsigned int len)
 {
@@ -125,7 +84,7 @@ static bool selected(const struct q35 *q, uint64_t offset, uint32_t *where)
 
 static uint64_t ports_read(struct device *dev, uint64_t offset, unsigned int len)
 {
-	struct q35 *q = of_ports(dev);
+	struct q35 *q = container_of(dev, struct q35, ports);
 	uint32_t where;
 
 	if (is_reset(offset, len))
@@ -137,7 +96,7 @@ static uint64_t ports_read(struct device *dev, uint64_t offset, unsigned int len
 
 static void ports_write(struct device *dev, uint64_t offset, unsigned int len, uint64_t value)
 {
-	struct q35 *q = of_ports(dev);
+	struct q35 *q = container_of(dev, struct q35, ports);
 	uint32_t where;
 
 	if (is_reset(offset, len))

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/dev/serial.h"
 
+#include "vmm/base/bytes.h"
+
 #include <linux/serial_reg.h>
 #include <string.h>
 
@@ -64,34 +66,20 @@ static void update_irq(struct serial *s)
 
 /* --- modem lines ------------------------------------------------------------------------------ */
 
-static void set_lines(struct serial *s, uint8_t lines)
-{
-	uint8_t changed = (s->msr ^ lines) & MSR_LINES;
-	uint8_t delta = (uint8_t)((changed & (UART_MSR_DCD | UART_MSR_DSR | UART_MSR_CTS)) >> 4);
-
-	/* the ring indicator reports its trailing edge only */
-	if ((changed & UART_MSR_RI) && !(lines & UART_MSR_RI))
-		delta |= UART_MSR_TERI;
-	s->msr = (uint8_t)((s->msr & UART_MSR_ANY_DELTA) | delta | lines);
-}
-
 static void write_mcr(struct serial *s, uint8_t value)
 {
-	uint8_t lines = MSR_CONNECTED;
+	/* in loopback the outputs are wired to the inputs (PC16550D 8.6): DTR, RTS, OUT1, OUT2 */
+	static const uint8_t wired[4] = {UART_MSR_DSR, UART_MSR_CTS, UART_MSR_RI, UART_MSR_DCD};
+	uint8_t lines = value & UART_MCR_LOOP ? 0 : MSR_CONNECTED, changed, delta;
 
 	s->mcr = value & MCR_BITS;
-	if (s->mcr & UART_MCR_LOOP) { /* the outputs are wired to the inputs (PC16550D 8.6) */
-		lines = 0;
-		if (s->mcr & UART_MCR_RTS)
-			lines |= UART_MSR_CTS;
-		if (s->mcr & UART_MCR_DTR)
-			lines |= UART_MSR_DSR;
-		if (s->mcr & UART_MCR_OUT1)
-			lines |= UART_MSR_RI;
-		if (s->mcr & UART_MCR_OUT2)
-			lines |= UART_MSR_DCD;
-	}
-	set_lines(s, lines);
+	for (unsigned int i = 0; i < 4 && (s->mcr & UART_MCR_LOOP); i++)
+		lines |= s->mcr & 1u << i ? wired[i] : 0;
+	changed = (s->msr ^ lines) & MSR_LINES;
+	delta = (uint8_t)(changed >> 4);
+	if (lines & UART_MSR_RI) /* the ring indicator reports its trailing edge only */
+		delta &= (uint8_t)~UART_MSR_TERI;
+	s->msr = (uint8_t)((s->msr & UART_MSR_ANY_DELTA) | delta | lines);
 }
 
 /* --- the rest of the registers ---------------------------------------------------------------- */
@@ -192,17 +180,10 @@ static uint8_t read_lsr(struct serial *s)
 	return lsr;
 }
 
-static uint8_t read_msr(struct serial *s)
-{
-	uint8_t msr = s->msr;
-
-	s->msr &= MSR_LINES;
-	return msr;
-}
-
 static uint8_t read_register(struct serial *s, uint64_t offset)
 {
 	bool dlab = s->lcr & UART_LCR_DLAB;
+	uint8_t value;
 
 	switch (offset) {
 	case UART_RX:
@@ -218,7 +199,9 @@ static uint8_t read_register(struct serial *s, uint64_t offset)
 	case UART_LSR:
 		return read_lsr(s);
 	case UART_MSR:
-		return read_msr(s);
+		value = s->msr;
+		s->msr &= MSR_LINES;
+		return value;
 	default:
 		return s->scr;
 	}
@@ -276,41 +259,39 @@ static unsigned int invitation(const struct serial *s)
 	return (room(s) == SERIAL_FIFO ? INVITE_ROOM : 0) | (listening(s) ? INVITE_LISTENING : 0);
 }
 
-/* After a register was used: tells those who wait for a change, and releases the lock. */
-static void finish_access(struct serial *s, unsigned int invited_before)
+/* Writes `value` to a register, or reads one if there is none; then tells those who wait for a change. */
+static uint8_t access_register(struct serial *s, uint64_t offset, const uint8_t *value)
 {
-	bool invites = invitation(s) & ~invited_before;
+	unsigned int invited_before;
+	uint8_t read = 0;
+	bool invites;
 
+	pthread_mutex_lock(&s->lock);
+	invited_before = invitation(s);
+	if (value)
+		write_register(s, offset, *value);
+	else
+		read = read_register(s, offset);
+	invites = invitation(s) & ~invited_before;
 	update_irq(s);
 	pthread_mutex_unlock(&s->lock);
 	if (invites && s->sink.room)
 		s->sink.room(s->sink.ctx);
+	return read;
 }
 
 static uint64_t serial_read(struct device *dev, uint64_t offset, unsigned int len)
 {
-	struct serial *s = (struct serial *)dev;
-	unsigned int invited;
-	uint8_t value;
-
 	(void)len;
-	pthread_mutex_lock(&s->lock);
-	invited = invitation(s);
-	value = read_register(s, offset);
-	finish_access(s, invited);
-	return value;
+	return access_register(container_of(dev, struct serial, dev), offset, NULL);
 }
 
 static void serial_write(struct device *dev, uint64_t offset, unsigned int len, uint64_t value)
 {
-	struct serial *s = (struct serial *)dev;
-	unsigned int invited;
+	const uint8_t byte = (uint8_t)value;
 
 	(void)len;
-	pthread_mutex_lock(&s->lock);
-	invited = invitation(s);
-	write_register(s, offset, (uint8_t)value);
-	finish_access(s, invited);
+	access_register(container_of(dev, struct serial, dev), offset, &byte);
 }
 
 static const struct device_ops serial_ops = {
