@@ -80,7 +80,7 @@ static int check_format(const struct boot_image *image, const struct setup_heade
 		return vmm_error_set(err, -ENOEXEC,
 				     "syssize %#x: the protected-mode part has no 64-bit entry",
 				     h->syssize);
-	if (!image->codec && !range_inside(setup->offset, setup->len, 0, image->file.size))
+	if (!image_has(image, setup->offset, setup->len))
 		return vmm_error_set(err, -ENODATA,
 				     "cut off: setup_sects %u and syssize %#x ask for %" PRIu64
 				     " bytes, the file has %" PRIu64,
@@ -142,7 +142,7 @@ int bzimage_load(struct boot_image *image, struct load_plan *plan, struct kernel
 	if (ret == 0)
 		ret = check_place(plan->mem, h, &setup, err);
 	if (ret < 0) {
-		vmm_error_prefix(err, "%s", image->path);
+		vmm_error_prefix(err, "%s", image->file.path);
 		return ret;
 	}
 	at = h->pref_address;

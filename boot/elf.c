@@ -85,7 +85,7 @@ static int read_headers(struct elf *elf, struct vmm_error *err)
 	memcpy(&elf->header, elf->image->head, sizeof(elf->header));
 	ret = check_header(&elf->header, err);
 	if (ret < 0) {
-		vmm_error_prefix(err, "%s", elf->image->path);
+		vmm_error_prefix(err, "%s", elf->image->file.path);
 		return ret;
 	}
 	ret = image_read(elf->image, elf->header.e_phoff, elf->phdr,
@@ -107,14 +107,13 @@ static const char *place_advice(const struct guest_mem *mem, const Elf64_Phdr *p
 
 static int check_segment(const struct elf *elf, const Elf64_Phdr *p, struct vmm_error *err)
 {
-	uint64_t ram_end = kernel_ram_end(elf->plan->mem), end;
+	uint64_t end = kernel_ram_end(elf->plan->mem);
 
 	if (p->p_filesz > p->p_memsz)
 		return vmm_error_set(err, -ENOEXEC,
 				     "p_filesz %#" PRIx64 " is more than p_memsz %#" PRIx64,
 				     p->p_filesz, p->p_memsz);
-	if (__builtin_add_overflow(p->p_offset, p->p_filesz, &end) ||
-	    (!elf->image->codec && end > elf->image->file.size))
+	if (!image_has(elf->image, p->p_offset, p->p_filesz))
 		return vmm_error_set(err, -ENODATA,
 				     "p_offset %#" PRIx64 " and p_filesz %#" PRIx64
 				     " reach beyond the end of the file",
@@ -124,12 +123,12 @@ static int check_segment(const struct elf *elf, const Elf64_Phdr *p, struct vmm_
 				     "p_paddr %#" PRIx64 " is below 1 MiB, where the loader keeps "
 				     "boot parameters and tables",
 				     p->p_paddr);
-	if (!range_inside(p->p_paddr, p->p_memsz, LOWMEM_END, ram_end - LOWMEM_END))
-		return vmm_error_set(
-			err, -ENOMEM,
-			"p_paddr %#" PRIx64 " and p_memsz %#" PRIx64
-			" reach beyond RAM for kernels, which ends at %#" PRIx64 ": %s",
-			p->p_paddr, p->p_memsz, ram_end, place_advice(elf->plan->mem, p));
+	if (!range_inside(p->p_paddr, p->p_memsz, LOWMEM_END, end - LOWMEM_END))
+		return vmm_error_set(err, -ENOMEM,
+				     "p_paddr %#" PRIx64 " and p_memsz %#" PRIx64
+				     " reach beyond RAM for kernels, which ends at %#" PRIx64
+				     ": %s",
+				     p->p_paddr, p->p_memsz, end, place_advice(elf->plan->mem, p));
 	return 0;
 }
 
@@ -143,14 +142,14 @@ static int collect_segments(struct elf *elf, struct vmm_error *err)
 			continue;
 		ret = check_segment(elf, p, err);
 		if (ret < 0) {
-			vmm_error_prefix(err, "%s: program header %zu", elf->image->path, i);
+			vmm_error_prefix(err, "%s: program header %zu", elf->image->file.path, i);
 			return ret;
 		}
 		elf->seg[elf->nsegs++] = *p;
 	}
 	if (elf->nsegs == 0)
 		return vmm_error_set(err, -ENOEXEC, "%s: no loadable segment (PT_LOAD)",
-				     elf->image->path);
+				     elf->image->file.path);
 	return 0;
 }
 
@@ -325,7 +324,7 @@ int elf_note_find(const uint8_t *notes, size_t len, size_t align, const char *na
 static int pvh_entry_in(struct elf *elf, const Elf64_Phdr *p, uint64_t *entry,
 			struct vmm_error *err)
 {
-	const char *path = elf->image->path;
+	const char *path = elf->image->file.path;
 	const uint8_t *desc;
 	size_t desc_len = 0;
 	uint8_t *notes;
@@ -377,7 +376,7 @@ static int find_entry(struct elf *elf, bool need_long_mode, struct kernel *kerne
 	if (!is_loaded(elf, kernel->entry))
 		return vmm_error_set(
 			err, -ENOEXEC, "%s: the %s entry %#" PRIx64 " is in none of its segments",
-			elf->image->path, found ? "PVH" : "64-bit (e_entry)", kernel->entry);
+			elf->image->file.path, found ? "PVH" : "64-bit (e_entry)", kernel->entry);
 	return 0;
 }
 
@@ -392,7 +391,7 @@ int elf_load(struct boot_image *image, bool need_long_mode, struct load_plan *pl
 	if (ret == 0) {
 		ret = elf_record(elf.seg, elf.nsegs, plan, err);
 		if (ret < 0)
-			vmm_error_prefix(err, "%s", image->path);
+			vmm_error_prefix(err, "%s", image->file.path);
 	}
 	if (ret == 0)
 		ret = load_segments(&elf, err);

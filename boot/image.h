@@ -2,21 +2,28 @@
 /*
  * The contents of a kernel file, whether or not it is compressed as a whole. Offsets are those of
  * the contents. The first bytes are kept, for headers; everything behind them goes straight to
- * where it belongs. A compressed file can only be read forwards, in ascending order of offsets.
+ * where it belongs. A compressed file can only be read forwards, in ascending order of offsets, and
+ * never gives more than IMAGE_MAX bytes, however little was compressed into however much.
  */
 #ifndef BOOT_IMAGE_H
 #define BOOT_IMAGE_H
 
-#include "boot/stream.h"
+#include "boot/codec.h"
+#include "mem/file.h"
 
-#define IMAGE_HEAD 4096u
+#define IMAGE_HEAD  4096u
+#define IMAGE_MAX   0x80000000ULL /* 2 GiB, a vmlinux with all its debug data is half of that */
+#define IMAGE_CHUNK 0x20000u	  /* bytes read from a compressed file at a time */
+
+struct expander;
 
 struct boot_image {
 	struct mem_file file;
-	const char *path;	   /* for messages */
 	const struct codec *codec; /* NULL: not compressed */
-	struct stream stream;	   /* if compressed */
-	uint8_t head[IMAGE_HEAD];  /* the first bytes of the contents, read once */
+	struct expander *expander; /* if compressed */
+	/* NULL, or the memory that is being loaded: its stop ends expanding, too */
+	const struct guest_mem *mem;
+	uint8_t head[IMAGE_HEAD]; /* the first bytes of the contents, read once */
 	size_t head_len;
 };
 
@@ -29,9 +36,12 @@ int image_open(struct boot_image *image, const struct sys *sys, const char *path
 int image_enter(struct boot_image *image, uint64_t offset, uint64_t len, struct vmm_error *err);
 void image_close(struct boot_image *image);
 
+/* Are these bytes part of the contents? Not known, and true, of what is compressed. */
+bool image_has(const struct boot_image *image, uint64_t offset, uint64_t len);
+
 /* Exactly `len` bytes at `offset`. -ENODATA if the contents end before, -ESPIPE if they are
  * compressed and a later byte has been read before. */
-int image_read(struct boot_image *image, uint64_t offset, void *to, size_t len,
+int image_read(struct boot_image *image, uint64_t offset, void *to, uint64_t len,
 	       struct vmm_error *err);
 
 /* The same into guest memory; -EFAULT when [gpa, gpa + len) is not all inside one region. */

@@ -8,6 +8,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* Expanding itself is what the kernel's own form is for. */
+#define BZIMAGE ", or use the bzImage"
+
 /* Files that people take for a kernel, or kernels of other machines; the first match counts. */
 static const struct {
 	size_t offset;
@@ -20,9 +23,18 @@ static const struct {
 	{0x24, "\x18\x28\x6f\x01", "a Linux zImage for 32-bit Arm"},
 	{0, "\x27\x05\x19\x56", "a U-Boot image"},
 	{0, "ANDROID!", "an Android boot image"},
-	{0, "BZh", "compressed with bzip2, which is not supported: expand the file first"},
-	{0, "\x89LZO", "compressed with lzop, which is not supported: expand the file first"},
-	{0, "\x5d\x00\x00", "compressed with lzma, which is not supported: expand the file first"},
+	{0, "BZh", "compressed with bzip2, which is not supported: expand it (bzip2 -d)" BZIMAGE},
+	{0,
+	 "\xfd"
+	 "7zXZ",
+	 "compressed with xz, which is not supported: expand it (xz -d)" BZIMAGE},
+	{0, "\x04\x22\x4d\x18",
+	 "compressed with lz4, which is not supported: expand it (lz4 -d)" BZIMAGE},
+	{0, "\x02\x21\x4c\x18",
+	 "compressed with lz4, which is not supported: expand it (lz4 -d)" BZIMAGE},
+	{0, "\x89LZO", "compressed with lzop, which is not supported: expand it (lzop -d)" BZIMAGE},
+	{0, "\x5d\x00\x00",
+	 "compressed with lzma, which is not supported: expand it (xz -d)" BZIMAGE},
 	{0, "070701", "a cpio archive: is this the initrd?"},
 	{0, "070702", "a cpio archive: is this the initrd?"},
 	{0, "QFI\xfb", "a qcow2 disk image"},
@@ -57,15 +69,15 @@ static int refuse(const struct boot_image *image, struct vmm_error *err)
 	if (inner)
 		return vmm_error_set(err, -ENOEXEC,
 				     "%s: compressed twice, %s inside %s: expand the file first",
-				     image->path, inner->name, packed);
+				     image->file.path, inner->name, packed);
 	if (what)
 		return vmm_error_set(err, -ENOEXEC, "%s: %s%s%snot a kernel for x86-64 but %s",
-				     image->path, inside, packed, colon, what);
+				     image->file.path, inside, packed, colon, what);
 	memcpy(first, image->head, image->head_len < 4 ? image->head_len : 4);
 	return vmm_error_set(err, -ENOEXEC,
 			     "%s: %s%s%sneither a bzImage nor an ELF kernel, begins with "
 			     "%02x %02x %02x %02x",
-			     image->path, inside, packed, colon, first[0], first[1], first[2],
+			     image->file.path, inside, packed, colon, first[0], first[1], first[2],
 			     first[3]);
 }
 
@@ -81,6 +93,7 @@ int kernel_load(struct boot_image *image, bool need_long_mode, struct load_plan 
 {
 	int ret;
 
+	image->mem = plan->mem;
 	if (bzimage_is(image))
 		ret = bzimage_load(image, plan, kernel, err);
 	else if (elf_is(image))

@@ -14,9 +14,9 @@ packages() { # packages PURPOSE
 	case $1 in
 	build)
 		echo gcc libc6-dev cmake ninja-build pkg-config check python3
-		echo zlib1g-dev libfdt-dev nettle-dev libgnutls28-dev libzstd-dev liblz4-dev liblzma-dev
+		echo zlib1g-dev libfdt-dev nettle-dev libgnutls28-dev libzstd-dev
 		;;
-	rig) echo qemu-system-x86 busybox-static cpio gzip xz-utils iproute2 passt zstd lz4 mmdebstrap e2fsprogs ;;
+	rig) echo qemu-system-x86 busybox-static cpio gzip xz-utils iproute2 passt zstd mmdebstrap e2fsprogs ;;
 	kernel)
 		echo gcc make binutils flex bison bc perl patch tar xz-utils gzip diffutils
 		echo libelf-dev linux-source-6.12

@@ -78,7 +78,7 @@ function forbidden_calls(file,    host, program, files, io)
 function exempt(file, call)
 {
 	# codecs are libraries that are only loaded when a file needs them
-	if (file ~ /^boot\/(stream\.c|codec_lib\.h)$/)
+	if (file ~ /^boot\/codec\.c$/)
 		return call ~ /^dl(open|sym|close)$/
 	# a descriptor that was inherited: what it is, and that it must not block
 	if (file == "vmm/dev/console.c")

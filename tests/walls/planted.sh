@@ -99,7 +99,7 @@ harmless vmm/virtio/planted.c '#include "vmm/config/config.h"' '#include "mem/me
 harmless vmm/base/loop.c 'n = epoll_wait(fd, e, 1, -1);'
 harmless vmm/cli/planted.c '#include "vmm/cli/tty.h"' '#include "vmm/base/vmm_error.h"'
 harmless vmm/cli/planted.c 'printf("%d", 1); exit(0);'
-harmless boot/stream.c 'lib = dlopen(name, RTLD_NOW);'
+harmless boot/codec.c 'lib = dlopen(name, RTLD_NOW);'
 harmless mem/planted.c 'snprintf(text, 4, "stat(1)"); text_fopen(1); s->stat(2); fd_close(3);'
 
 [ "$failed" -eq 0 ] && echo "every planted breach was seen"
