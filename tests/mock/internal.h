@@ -77,6 +77,11 @@ struct model {
 
 	const char **call_name;
 	unsigned long ncalls;
+	struct model_count {
+		const char *name; /* compared as a pointer: a name may have several of them */
+		unsigned long n;
+	} * count;
+	size_t ncounts;
 	unsigned long call; /* number of the call whose handler runs, for the account */
 	unsigned long fail_at;
 	int fail_code;

@@ -72,6 +72,7 @@ void model_free(struct model *m)
 	free(m->map);
 	free(m->thread);
 	free(m->call_name);
+	free(m->count);
 	pthread_mutex_destroy(&m->lock);
 	free(m);
 }
@@ -114,6 +115,19 @@ static bool answered(struct model *m, const char *name, int *ret)
 	return false;
 }
 
+static void count_call(struct model *m, const char *name)
+{
+	size_t i = 0;
+
+	while (i < m->ncounts && m->count[i].name != name)
+		i++;
+	if (i == m->ncounts) {
+		m->count = model_grow(m->count, i, sizeof(*m->count));
+		m->count[m->ncounts++] = (struct model_count){.name = name};
+	}
+	m->count[i].n++;
+}
+
 unsigned long model_begin(struct model *m, const char *name, int *ret)
 {
 	unsigned long call;
@@ -121,6 +135,7 @@ unsigned long model_begin(struct model *m, const char *name, int *ret)
 	model_lock(m);
 	m->call_name = model_grow(m->call_name, m->ncalls, sizeof(*m->call_name));
 	m->call_name[m->ncalls++] = name;
+	count_call(m, name);
 	call = answered(m, name, ret) ? 0 : m->ncalls;
 	model_unlock(m);
 	return call;
@@ -181,9 +196,9 @@ unsigned long model_count(struct model *m, const char *call)
 	unsigned long n = 0;
 
 	model_lock(m);
-	for (unsigned long i = 0; i < m->ncalls; i++)
-		if (strcmp(m->call_name[i], call) == 0)
-			n++;
+	for (size_t i = 0; i < m->ncounts; i++)
+		if (strcmp(m->count[i].name, call) == 0)
+			n += m->count[i].n;
 	model_unlock(m);
 	return n;
 }
