@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include "vmm/virtio/balloon.h"
-
 #include "tests/fuzz/virtio_fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int create(struct virtio_device **dev, struct virtio_host *host)
 {
-	const struct config_balloon config = {.size = MIB(1), .reporting = true};
+	const struct vmm_config config = {.balloon = {.size = MIB(1), .reporting = true}};
 
-	return virtio_balloon_create(dev, host, &config, NULL);
+	return virtio_create(dev, &virtio_balloon, host, &config, 0, NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* A disk. The first byte of the input chooses what kind of disk and VM it is. */
-#include "vmm/virtio/blk.h"
-
 #include "tests/fuzz/virtio_fuzz.h"
 
 #include <fcntl.h>
@@ -44,7 +42,12 @@ static void make_image(void)
 
 static int create(struct virtio_device **dev, struct virtio_host *host)
 {
-	struct config_disk disk = {
+	struct vmm_config config = {0};
+	struct config_disk *disk = &config.disk[0];
+	struct guest_mem *mem = (struct guest_mem *)(uintptr_t)host->mem;
+	int ret;
+
+	*disk = (struct config_disk){
 		.path = path,
 		.readonly = kind_of_disk & READONLY,
 		.direct = kind_of_disk & DIRECT,
@@ -52,15 +55,12 @@ static int create(struct virtio_device **dev, struct virtio_host *host)
 		.iops = kind_of_disk & LIMITED ? 100000 : 0,
 		.bandwidth = kind_of_disk & LIMITED ? 1000 : 0,
 	};
-	struct guest_mem *mem = (struct guest_mem *)(uintptr_t)host->mem;
-	int ret;
-
 	mem->mode = kind_of_disk & HELD ? MEM_MODE_SHARED : MEM_MODE_SPLIT;
-	ret = virtio_blk_create(dev, host, &disk, 0, NULL);
-	if (ret < 0 && disk.direct) {
+	ret = virtio_create(dev, &virtio_blk, host, &config, 0, NULL);
+	if (ret < 0 && disk->direct) {
 		/* not every file system has direct I/O */
-		disk.direct = false;
-		ret = virtio_blk_create(dev, host, &disk, 0, NULL);
+		disk->direct = false;
+		ret = virtio_create(dev, &virtio_blk, host, &config, 0, NULL);
 	}
 	return ret;
 }

@@ -7,10 +7,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int create(struct virtio_device **dev, struct virtio_host *host)
 {
-	static char output[] = "null";
-	const struct config_console config = {.output = output, .columns = 80, .rows = 25};
+	const struct vmm_config config = {
+		.console = {.output = {.kind = ENDPOINT_NULL}, .columns = 80, .rows = 25}};
 
-	return virtio_console_create(dev, host, &config, NULL);
+	return virtio_create(dev, &virtio_console, host, &config, 0, NULL);
 }
 
 /* Input comes, as much as the console would read, or the reader has room again. */

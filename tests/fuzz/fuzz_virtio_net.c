@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* The network device, over a tap and over a stream socket; the host's side may send anything. */
-#include "vmm/virtio/net.h"
-
 #include "tests/fuzz/virtio_fuzz.h"
 #include "tests/unit/net_fixture.h"
 
@@ -48,13 +46,13 @@ static void forget(void)
 static int create_tap(struct virtio_device **dev, struct virtio_host *host)
 {
 	init(host);
-	return virtio_net_create(dev, host, &h.config, 0, NULL);
+	return virtio_create(dev, &virtio_net, host, &h.config, 0, NULL);
 }
 
 static int create_limited(struct virtio_device **dev, struct virtio_host *host)
 {
 	init(host);
-	return virtio_net_create(dev, host, &h.config, 2, NULL);
+	return virtio_create(dev, &virtio_net, host, &h.config, 2, NULL);
 }
 
 static int create_stream(struct virtio_device **dev, struct virtio_host *host)
@@ -62,7 +60,7 @@ static int create_stream(struct virtio_device **dev, struct virtio_host *host)
 	int ret;
 
 	init(host);
-	ret = virtio_net_create(dev, host, &h.config, 1, NULL);
+	ret = virtio_create(dev, &virtio_net, host, &h.config, 1, NULL);
 	stream = accept4(h.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	return ret;
 }

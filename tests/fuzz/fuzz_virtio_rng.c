@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include "vmm/virtio/rng.h"
-
 #include "tests/fuzz/virtio_fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int create(struct virtio_device **dev, struct virtio_host *host)
 {
-	return virtio_rng_create(dev, host, "/dev/urandom", NULL);
+	static char source[] = "/dev/urandom";
+	const struct vmm_config config = {.rng = {.present = true, .source = source}};
+
+	return virtio_create(dev, &virtio_rng, host, &config, 0, NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

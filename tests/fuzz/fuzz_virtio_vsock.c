@@ -57,6 +57,8 @@ static void cleanup(void)
 
 static int create(struct virtio_device **dev, struct virtio_host *vhost)
 {
+	static struct vmm_config config;
+
 	if (host.listener < 0) {
 		struct sockaddr_un addr;
 
@@ -71,7 +73,8 @@ static int create(struct virtio_device **dev, struct virtio_host *vhost)
 	for (int i = 0; i < PROGRAMS; i++)
 		host.program[i] = -1;
 	host.packets = host.buffers = 0;
-	return virtio_vsock_create(dev, vhost, CID, host.path, NULL);
+	config.vsock = (struct config_vsock){.present = true, .cid = CID, .path = host.path};
+	return virtio_create(dev, &virtio_vsock, vhost, &config, 0, NULL);
 }
 
 /* One descriptor more, as a driver would add it. */
@@ -157,7 +160,7 @@ static void forget_time(struct vsock *v)
 	TAILQ_FOREACH(c, &v->timed, in_timed)
 	c->deadline_ms = 0;
 	if (v->ticking)
-		v->tick.ready(&v->tick, 0);
+		v->tick.expired(&v->tick);
 }
 
 static void event(struct virtio_device *dev, const uint8_t *bytes, size_t len)

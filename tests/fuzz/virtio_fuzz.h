@@ -261,7 +261,7 @@ static inline int vfuzz_run(const struct vfuzz_kind *kind, const uint8_t *data, 
 	/* a device that was reset holds no memory */
 	fuzz_require(pthread_rwlock_trywrlock(lock) == 0);
 	pthread_rwlock_unlock(lock);
-	f->dev->ops->destroy(f->dev);
+	virtio_destroy(f->dev);
 	return 0;
 }
 

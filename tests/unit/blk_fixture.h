@@ -40,7 +40,8 @@ static struct {
 static struct world world;
 static struct driver d;
 static struct blk *blk;
-static struct config_disk disk;
+static struct vmm_config conf;
+static struct config_disk *const disk = &conf.disk[0];
 static struct vmm_error err;
 static char path[] = "/tmp/minivmm-disk-XXXXXX";
 
@@ -152,7 +153,7 @@ static inline void blk_setup(void)
 	world_setup(&world, false);
 	world.host.sys = fake_sys();
 	image_make(IMAGE_SIZE);
-	disk = (struct config_disk){.path = path, .queues = 1};
+	*disk = (struct config_disk){.path = path, .queues = 1};
 }
 
 static inline void blk_teardown(void)
@@ -161,12 +162,19 @@ static inline void blk_teardown(void)
 	world_teardown(&world);
 }
 
-/* The device from `disk`; its features are not negotiated yet. */
+/* Disk `index`, as *disk says. */
+static inline int blk_open(struct virtio_device **dev, size_t index)
+{
+	conf.disk[index] = *disk;
+	return virtio_create(dev, &virtio_blk, &world.host, &conf, index, &err);
+}
+
+/* The device from *disk; its features are not negotiated yet. */
 static inline void blk_create(void)
 {
 	struct virtio_device *dev;
 
-	ck_assert_msg(virtio_blk_create(&dev, &world.host, &disk, 0, &err) == 0, "%s", err.text);
+	ck_assert_msg(blk_open(&dev, 0) == 0, "%s", err.text);
 	blk = (struct blk *)dev;
 	driver_attach(&d, &world, dev);
 }

@@ -50,7 +50,7 @@ static inline void start(uint64_t features)
 {
 	struct virtio_device *dev;
 
-	ck_assert_msg(virtio_net_create(&dev, &world.host, &h.config, 0, &err) == 0, "%s",
+	ck_assert_msg(virtio_create(&dev, &virtio_net, &world.host, &h.config, 0, &err) == 0, "%s",
 		      err.text);
 	driver_attach(&d, &world, dev);
 	driver_start(&d, features, 64);

@@ -7,7 +7,7 @@
 #ifndef TESTS_UNIT_NET_FIXTURE_H
 #define TESTS_UNIT_NET_FIXTURE_H
 
-#include "vmm/virtio/net.h"
+#include "vmm/virtio/virtio.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -166,9 +166,7 @@ static inline void driver_attach(struct driver *d, struct world *w, struct virti
 
 static inline void driver_detach(struct driver *d)
 {
-	if (d->dev->active && d->dev->ops->reset)
-		d->dev->ops->reset(d->dev);
-	d->dev->ops->destroy(d->dev);
+	virtio_destroy(d->dev);
 }
 
 static inline uint64_t driver_offered(struct driver *d)

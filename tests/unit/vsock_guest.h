@@ -51,23 +51,12 @@ static inline void give_buffers(unsigned int n)
 }
 
 /* A packet as it is; `len` bytes of data behind the header are there, whatever p->len says. */
-static inline void send_raw(const struct vsock_packet *p, const void *data, uint32_t len)
+static inline void send_raw(const struct virtio_vsock_hdr *p, const void *data, uint32_t len)
 {
-	uint8_t raw[VSOCK_HEADER];
 	struct driver_buf buf[2] = {{tx_gpa, VSOCK_HEADER, false},
 				    {tx_gpa + VSOCK_HEADER, len, false}};
 
-	put_le64(raw, p->src_cid);
-	put_le64(raw + 8, p->dst_cid);
-	put_le32(raw + 16, p->src_port);
-	put_le32(raw + 20, p->dst_port);
-	put_le32(raw + 24, p->len);
-	put_le16(raw + 28, p->type);
-	put_le16(raw + 30, p->op);
-	put_le32(raw + 32, p->flags);
-	put_le32(raw + 36, p->buf_alloc);
-	put_le32(raw + 40, p->fwd_cnt);
-	driver_store(&d, tx_gpa, raw, sizeof(raw));
+	driver_store(&d, tx_gpa, p, sizeof(*p));
 	if (len > 0)
 		driver_store(&d, tx_gpa + VSOCK_HEADER, data, len);
 	driver_add(&d, VSOCK_TX, buf, len > 0 ? 2 : 1);
@@ -75,9 +64,9 @@ static inline void send_raw(const struct vsock_packet *p, const void *data, uint
 }
 
 /* What a proper guest fills in. */
-static inline struct vsock_packet packet(uint16_t op, uint32_t host_port, uint32_t guest_port)
+static inline struct virtio_vsock_hdr packet(uint16_t op, uint32_t host_port, uint32_t guest_port)
 {
-	return (struct vsock_packet){
+	return (struct virtio_vsock_hdr){
 		.src_cid = CID,
 		.dst_cid = HOST,
 		.src_port = guest_port,
@@ -90,14 +79,14 @@ static inline struct vsock_packet packet(uint16_t op, uint32_t host_port, uint32
 
 static inline void send_op(uint16_t op, uint32_t host_port, uint32_t guest_port)
 {
-	struct vsock_packet p = packet(op, host_port, guest_port);
+	struct virtio_vsock_hdr p = packet(op, host_port, guest_port);
 
 	send_raw(&p, NULL, 0);
 }
 
 static inline void send_shutdown(uint32_t host_port, uint32_t guest_port, uint32_t flags)
 {
-	struct vsock_packet p = packet(VIRTIO_VSOCK_OP_SHUTDOWN, host_port, guest_port);
+	struct virtio_vsock_hdr p = packet(VIRTIO_VSOCK_OP_SHUTDOWN, host_port, guest_port);
 
 	p.flags = flags;
 	send_raw(&p, NULL, 0);
@@ -106,7 +95,7 @@ static inline void send_shutdown(uint32_t host_port, uint32_t guest_port, uint32
 static inline void send_data(uint32_t host_port, uint32_t guest_port, const void *data,
 			     uint32_t len)
 {
-	struct vsock_packet p = packet(VIRTIO_VSOCK_OP_RW, host_port, guest_port);
+	struct virtio_vsock_hdr p = packet(VIRTIO_VSOCK_OP_RW, host_port, guest_port);
 
 	p.len = len;
 	send_raw(&p, data, len);
@@ -116,7 +105,7 @@ static inline void send_data(uint32_t host_port, uint32_t guest_port, const void
 static inline void send_credit(uint32_t host_port, uint32_t guest_port, uint32_t room,
 			       uint32_t read)
 {
-	struct vsock_packet p = packet(VIRTIO_VSOCK_OP_CREDIT_UPDATE, host_port, guest_port);
+	struct virtio_vsock_hdr p = packet(VIRTIO_VSOCK_OP_CREDIT_UPDATE, host_port, guest_port);
 
 	p.buf_alloc = room;
 	p.fwd_cnt = read;
@@ -124,9 +113,9 @@ static inline void send_credit(uint32_t host_port, uint32_t guest_port, uint32_t
 }
 
 /* The next packet to the guest; false when there is none. */
-static inline bool receive(struct vsock_packet *p, uint8_t data[RX_LEN])
+static inline bool receive(struct virtio_vsock_hdr *p, uint8_t data[RX_LEN])
 {
-	uint8_t raw[VSOCK_HEADER], desc[16];
+	uint8_t desc[16];
 	uint32_t head, len;
 	uint64_t gpa;
 
@@ -135,19 +124,7 @@ static inline bool receive(struct vsock_packet *p, uint8_t data[RX_LEN])
 		return false;
 	driver_load(&d, d.queue[VSOCK_RX].desc + 16 * head, desc, sizeof(desc));
 	gpa = get_le64(desc);
-	driver_load(&d, gpa, raw, sizeof(raw));
-	*p = (struct vsock_packet){
-		.src_cid = get_le64(raw),
-		.dst_cid = get_le64(raw + 8),
-		.src_port = get_le32(raw + 16),
-		.dst_port = get_le32(raw + 20),
-		.len = get_le32(raw + 24),
-		.type = get_le16(raw + 28),
-		.op = get_le16(raw + 30),
-		.flags = get_le32(raw + 32),
-		.buf_alloc = get_le32(raw + 36),
-		.fwd_cnt = get_le32(raw + 40),
-	};
+	driver_load(&d, gpa, p, sizeof(*p));
 	ck_assert_uint_eq(len, VSOCK_HEADER + p->len);
 	ck_assert_uint_le(len, RX_LEN);
 	if (data)
@@ -161,15 +138,16 @@ static inline bool receive(struct vsock_packet *p, uint8_t data[RX_LEN])
 
 static inline void nothing_comes(void)
 {
-	struct vsock_packet p;
+	struct virtio_vsock_hdr p;
 
 	ck_assert_msg(!receive(&p, NULL), "a packet came: op %u", p.op);
 }
 
 /* The next packet is this one. */
-static inline struct vsock_packet expect_op(uint16_t op, uint32_t host_port, uint32_t guest_port)
+static inline struct virtio_vsock_hdr expect_op(uint16_t op, uint32_t host_port,
+						uint32_t guest_port)
 {
-	struct vsock_packet p;
+	struct virtio_vsock_hdr p;
 
 	ck_assert_msg(receive(&p, NULL), "no packet came, expected op %u", op);
 	ck_assert_uint_eq(p.op, op);
@@ -185,7 +163,7 @@ static inline struct vsock_packet expect_op(uint16_t op, uint32_t host_port, uin
 static inline void expect_data(const uint8_t *want, uint32_t len)
 {
 	uint8_t data[RX_LEN];
-	struct vsock_packet p;
+	struct virtio_vsock_hdr p;
 
 	while (len > 0) {
 		ck_assert_msg(receive(&p, data), "%u bytes did not come", len);
@@ -295,7 +273,7 @@ static inline int open_from_guest(int listener, uint32_t n)
 static inline int open_from_host(uint32_t *host_port)
 {
 	int fd = host_connect("CONNECT 52\n");
-	struct vsock_packet p;
+	struct virtio_vsock_hdr p;
 	char ok[32];
 
 	ck_assert(receive(&p, NULL));
@@ -320,11 +298,19 @@ static inline void wait_ms(unsigned int ms)
 	loop_poll(&world.loop, 1000);
 }
 
+static inline int vsock_create(struct virtio_device **dev, char *at)
+{
+	static struct vmm_config config;
+
+	config.vsock = (struct config_vsock){.present = true, .cid = CID, .path = at};
+	return virtio_create(dev, &virtio_vsock, &world.host, &config, 0, &err);
+}
+
 static inline void start(void)
 {
 	struct virtio_device *dev;
 
-	ck_assert_msg(virtio_vsock_create(&dev, &world.host, CID, path, &err) == 0, "%s", err.text);
+	ck_assert_msg(vsock_create(&dev, path) == 0, "%s", err.text);
 	vsock = (struct vsock *)dev;
 	driver_attach(&d, &world, dev);
 	driver_start(&d, 1ULL << VIRTIO_RING_F_INDIRECT_DESC, QUEUE_LEN);

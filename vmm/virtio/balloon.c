@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "vmm/virtio/balloon.h"
+/*
+ * A memory balloon (virtio 1.2, section 5.5) for plain guests: [balloon]. Pages that the guest puts
+ * into it, or reports as free, go back to the host; it gets new ones, of zeros, by touching them.
+ */
+#include "vmm/virtio/virtio.h"
 
-#include "vmm/base/bytes.h"
-
-#include <errno.h>
 #include <linux/virtio_balloon.h>
 #include <linux/virtio_ids.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Linux reports free pages to queues of at least 32 entries only (page_reporting.h). */
@@ -20,12 +20,11 @@ enum { INFLATE, DEFLATE, REPORTING, QUEUES };
  * 256. The others stay where they are, and are not missed. */
 #define MAX_PAGES 512
 
-#define CONFIG_ACTUAL 4 /* in the configuration space: pages that the guest has put into it */
-#define CONFIG_SIZE   8
-
 struct balloon {
 	struct virtio_device virtio;
-	uint8_t config[CONFIG_SIZE];
+	struct { /* struct virtio_balloon_config, as far as its features are offered */
+		uint32_t num_pages, actual;
+	} config;
 };
 
 static void give_back(struct virtio_device *dev, void *ptr, size_t len)
@@ -53,40 +52,29 @@ static void inflate(struct virtio_device *dev, uint64_t page, uint64_t n)
 }
 
 /* Page numbers of 32 bits; neighbours go back together. */
-static uint32_t serve_inflate(struct virtio_device *dev, struct virtq *q, struct virtq_chain *chain)
+static int serve_inflate(struct virtio_device *dev, struct virtq *q, struct virtq_chain *chain)
 {
-	uint8_t raw[4 * MAX_PAGES];
-	size_t count = chain_read(chain, 0, raw, sizeof(raw)) / 4;
-	uint64_t first = 0, n = 0;
+	uint32_t page[MAX_PAGES];
+	size_t count = chain_read(chain, 0, page, sizeof(page)) / sizeof(page[0]);
 
 	(void)q;
-	for (size_t i = 0; i < count; i++) {
-		uint32_t page = get_le32(raw + 4 * i);
-
-		if (n > 0 && page == first + n) {
-			n++;
-			continue;
-		}
-		if (n > 0)
-			inflate(dev, first, n);
-		first = page;
-		n = 1;
+	for (size_t i = 0, n; i < count; i += n) {
+		for (n = 1; i + n < count && page[i + n] == (uint64_t)page[i] + n; n++)
+			;
+		inflate(dev, page[i], n);
 	}
-	if (n > 0)
-		inflate(dev, first, n);
 	return 0;
 }
 
 /* Pages come back by being touched: there is nothing to do. */
-static uint32_t serve_deflate(struct virtio_device *dev, struct virtq *q, struct virtq_chain *chain)
+static int serve_deflate(struct virtio_device *dev, struct virtq *q, struct virtq_chain *chain)
 {
 	(void)dev, (void)q, (void)chain;
 	return 0;
 }
 
 /* The buffers are the free pages themselves (section 5.5.6.7). */
-static uint32_t serve_reporting(struct virtio_device *dev, struct virtq *q,
-				struct virtq_chain *chain)
+static int serve_reporting(struct virtio_device *dev, struct virtq *q, struct virtq_chain *chain)
 {
 	(void)q;
 	for (unsigned int i = 0; i < chain->nwrite; i++)
@@ -94,62 +82,52 @@ static uint32_t serve_reporting(struct virtio_device *dev, struct virtq *q,
 	return 0;
 }
 
-static void notify(struct virtio_device *dev, unsigned int queue)
+static void kick(struct virtio_device *dev, struct virtq *q)
 {
-	if (queue == REPORTING && !virtio_has(dev, VIRTIO_BALLOON_F_REPORTING))
-		return;
-	virtq_serve(&dev->queue[queue], queue == INFLATE   ? serve_inflate
-					: queue == DEFLATE ? serve_deflate
-							   : serve_reporting);
+	if (q->index == INFLATE)
+		virtio_serve(q, serve_inflate);
+	else if (q->index == DEFLATE)
+		virtio_serve(q, serve_deflate);
+	else if (virtio_has(dev, VIRTIO_BALLOON_F_REPORTING))
+		virtio_serve(q, serve_reporting);
 }
 
 /* The driver says how far it got. Nobody asks for it yet, but it may read it back. */
 static void write_config(struct virtio_device *dev, uint32_t offset, const void *data, uint32_t len)
 {
-	struct balloon *balloon = (struct balloon *)dev;
+	struct balloon *balloon = container_of(dev, struct balloon, virtio);
 
-	if (offset != CONFIG_ACTUAL || len != 4)
-		return;
-	pthread_mutex_lock(&dev->lock);
-	put_le32(balloon->config + CONFIG_ACTUAL, get_le32(data));
-	pthread_mutex_unlock(&dev->lock);
+	if (offset == sizeof(uint32_t) && len == sizeof(balloon->config.actual))
+		memcpy(&balloon->config.actual, data, len);
 }
 
-static void destroy(struct virtio_device *dev)
+static size_t count(const struct vmm_config *config)
 {
-	virtio_destroy(dev);
-	free(dev);
+	return config->balloon.present;
 }
 
-static const struct virtio_ops ops = {
+static int open_balloon(struct virtio_device *dev, const struct vmm_config *config, size_t index,
+			struct vmm_error *err)
+{
+	struct balloon *balloon = container_of(dev, struct balloon, virtio);
+
+	(void)index;
+	if (config->balloon.reporting)
+		dev->offered |= BIT(VIRTIO_BALLOON_F_REPORTING);
+	if (config->balloon.deflate_on_oom)
+		dev->offered |= BIT(VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
+	balloon->config.num_pages = (uint32_t)(config->balloon.size / PAGE_SIZE);
+	dev->config = &balloon->config;
+	dev->config_len = sizeof(balloon->config);
+	return virtio_queues(dev, QUEUES, QUEUE_SIZE, err);
+}
+
+const struct virtio_ops virtio_balloon = {
 	.name = "balloon",
 	.id = VIRTIO_ID_BALLOON,
-	.notify = notify,
+	.size = sizeof(struct balloon),
+	.count = count,
+	.open = open_balloon,
+	.kick = kick,
 	.write_config = write_config,
-	.destroy = destroy,
 };
-
-int virtio_balloon_create(struct virtio_device **dev, struct virtio_host *host,
-			  const struct config_balloon *config, struct vmm_error *err)
-{
-	struct balloon *balloon = calloc(1, sizeof(*balloon));
-	int ret;
-
-	*dev = NULL;
-	if (!balloon)
-		return vmm_error_errno(err, -ENOMEM, "unable to allocate a device");
-	ret = virtio_init(&balloon->virtio, &ops, host, "balloon", QUEUES, QUEUE_SIZE, err);
-	if (ret < 0) {
-		destroy(&balloon->virtio);
-		return ret;
-	}
-	if (config->reporting)
-		balloon->virtio.offered |= 1ULL << VIRTIO_BALLOON_F_REPORTING;
-	if (config->deflate_on_oom)
-		balloon->virtio.offered |= 1ULL << VIRTIO_BALLOON_F_DEFLATE_ON_OOM;
-	put_le32(balloon->config, (uint32_t)(config->size / PAGE_SIZE));
-	balloon->virtio.config = balloon->config;
-	balloon->virtio.config_len = CONFIG_SIZE;
-	*dev = &balloon->virtio;
-	return 0;
-}

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "vmm/base/bytes.h"
 #include "vmm/virtio/blk_internal.h"
 
 #include <errno.h>
@@ -8,15 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WCE offsetof(struct virtio_blk_config, wce)
-
 /* What fits into a page of most file systems and devices of today; drivers align to it if they are
  * told, and need not. 2^3 sectors. */
 #define PAGE_EXP 3
 
 static struct blk *self(struct virtio_device *dev)
 {
-	return (struct blk *)dev;
+	return container_of(dev, struct blk, virtio);
 }
 
 /* --- the rate limit --------------------------------------------------------------------------- */
@@ -60,7 +57,7 @@ static uint64_t cost(const struct blk *blk, const struct blk_request *req)
 
 static void timer_expired(struct timer *timer)
 {
-	struct blk *blk = (struct blk *)((char *)timer - offsetof(struct blk, timer));
+	struct blk *blk = container_of(timer, struct blk, timer);
 
 	blk->paused = false;
 	blk_serve(blk);
@@ -72,15 +69,13 @@ static void timer_expired(struct timer *timer)
 static int carry_out(struct blk *blk, struct virtq *q, struct virtq_chain *chain,
 		     struct blk_request *req)
 {
-	int ret = -EAGAIN;
+	int ret = blk_io(blk, req, blk->ring.fd < 0);
 
-	if (blk->ring.fd >= 0) {
-		ret = blk_io_now(blk, req);
-		if (ret == -EAGAIN && blk_async_start(blk, q, chain, req) == 0)
+	if (ret == -EAGAIN && blk->ring.fd >= 0) {
+		if (blk_async_start(blk, q, chain, req) == 0)
 			return BLK_PENDING;
+		ret = blk_io(blk, req, true);
 	}
-	if (ret == -EAGAIN)
-		ret = blk_io(blk, req);
 	return blk_io_status(blk, req, ret);
 }
 
@@ -98,17 +93,16 @@ static unsigned int take_one(struct blk *blk, struct virtq *q)
 	status = blk_parse(blk, chain, &req);
 	work = 1 + (unsigned int)(req.len / KIB(64));
 	if (status == BLK_PENDING && !admit(blk, &req)) {
-		virtq_drop(chain);
-		virtq_unpop(q);
+		virtq_unpop(q, chain);
 		return 0;
 	}
 	fair_charge(&blk->turns, q->index, cost(blk, &req));
 	if (status == BLK_PENDING)
 		status = carry_out(blk, q, chain, &req);
 	if (status >= 0)
-		virtq_put(q, chain, blk_answer(&req, (uint8_t)status));
+		virtq_push(q, chain, blk_answer(&req, (uint8_t)status));
 	else if (status != BLK_PENDING)
-		virtq_drop(chain);
+		virtq_unpin(chain);
 	return work;
 }
 
@@ -127,8 +121,7 @@ static unsigned int turn(struct blk *blk, struct virtq *q)
 		return work;
 	/* what waits for the host is on its way before the driver is told of the rest */
 	blk_async_submit(blk);
-	virtq_publish(q);
-	if (!virtq_rearm(q))
+	if (!virtio_done(q))
 		fair_leave(&blk->turns, q->index);
 	return 1;
 }
@@ -150,6 +143,12 @@ static bool uncrowd(struct blk *blk)
 	return some;
 }
 
+static void notify_all(struct blk *blk)
+{
+	for (unsigned int i = 0; i < blk->virtio.nqueues; i++)
+		virtio_notify(&blk->virtio.queue[i]);
+}
+
 void blk_serve(struct blk *blk)
 {
 	unsigned int budget = BLK_QUEUE_SIZE;
@@ -157,6 +156,7 @@ void blk_serve(struct blk *blk)
 
 	if (!virtio_runs(&blk->virtio))
 		return;
+	notify_all(blk); /* of what the ring has done */
 	uncrowd(blk);
 	do {
 		while (budget > 0 && !blk->paused && (next = fair_next(&blk->turns)) >= 0) {
@@ -167,30 +167,28 @@ void blk_serve(struct blk *blk)
 		/* what the kernel does not take is done there, and nobody will tell of its end */
 		blk_async_submit(blk);
 	} while (uncrowd(blk) && budget > 0);
-	for (unsigned int i = 0; i < blk->virtio.nqueues; i++)
-		virtq_publish(&blk->virtio.queue[i]);
+	notify_all(blk);
 	/* after much work the other devices get their turn */
 	next = fair_next(&blk->turns);
 	if (next >= 0 && !blk->paused)
-		virtq_again(&blk->virtio.queue[next]);
+		virtq_kick(&blk->virtio.queue[next]);
 }
 
-static void notify(struct virtio_device *dev, unsigned int queue)
+static void kick(struct virtio_device *dev, struct virtq *q)
 {
 	struct blk *blk = self(dev);
 
-	if (!(blk->crowded >> queue & 1))
-		fair_wait(&blk->turns, queue);
+	if (!(blk->crowded >> q->index & 1))
+		fair_wait(&blk->turns, q->index);
 	blk_serve(blk);
 }
 
 /* --- the device ------------------------------------------------------------------------------- */
 
+/* Requests look at it without the lock. */
 static void set_wce(struct blk *blk, uint8_t value)
 {
-	pthread_mutex_lock(&blk->virtio.lock);
-	blk->config[WCE] = value;
-	pthread_mutex_unlock(&blk->virtio.lock);
+	__atomic_store_n(&blk->config.wce, value, __ATOMIC_RELAXED);
 }
 
 /* Section 5.2.5.1: a driver that knows no flushes gets no cache. */
@@ -204,7 +202,8 @@ static int activate(struct virtio_device *dev)
 /* The driver chooses the cache's mode; all else is read-only. */
 static void write_config(struct virtio_device *dev, uint32_t offset, const void *data, uint32_t len)
 {
-	if (offset == WCE && len == 1 && virtio_has(dev, VIRTIO_BLK_F_CONFIG_WCE))
+	if (offset == offsetof(struct virtio_blk_config, wce) && len == 1 &&
+	    virtio_has(dev, VIRTIO_BLK_F_CONFIG_WCE))
 		set_wce(self(dev), *(const uint8_t *)data & 1);
 }
 
@@ -221,112 +220,107 @@ static void reset(struct virtio_device *dev)
 	set_wce(blk, 1);
 }
 
-static void destroy(struct virtio_device *dev)
-{
-	struct blk *blk = self(dev);
-
-	if (dev->host) {
-		blk_async_destroy(blk);
-		timer_destroy(&blk->timer);
-		blk_image_close(&blk->image, dev->host->sys);
-	}
-	virtio_destroy(dev);
-	free(blk);
-}
-
-static const struct virtio_ops ops = {
-	.name = "disk",
-	.id = VIRTIO_ID_BLOCK,
-	.activate = activate,
-	.notify = notify,
-	.reset = reset,
-	.write_config = write_config,
-	.destroy = destroy,
-};
-
 /* Section 5.2.4. */
 static void describe(struct blk *blk, const struct config_disk *disk, size_t index)
 {
-#define FIELD(field) (&blk->config[offsetof(struct virtio_blk_config, field)])
-	put_le64(FIELD(capacity), blk->image.size / BLK_SECTOR);
-	put_le32(FIELD(size_max), BLK_MAX_SEG);
-	put_le32(FIELD(seg_max), BLK_MAX_SEGS);
-	put_le32(FIELD(blk_size), BLK_SECTOR);
-	*FIELD(physical_block_exp) = PAGE_EXP;
-	put_le16(FIELD(min_io_size), 1u << PAGE_EXP);
-	*FIELD(wce) = 1;
-	put_le16(FIELD(num_queues), (uint16_t)disk->queues);
-	put_le32(FIELD(max_discard_sectors), BLK_MAX_DISCARD / BLK_SECTOR);
-	put_le32(FIELD(max_discard_seg), 1);
-	put_le32(FIELD(discard_sector_alignment), 1u << PAGE_EXP);
-	put_le32(FIELD(max_write_zeroes_sectors), BLK_MAX_ZEROES / BLK_SECTOR);
-	put_le32(FIELD(max_write_zeroes_seg), 1);
-	*FIELD(write_zeroes_may_unmap) = 1;
-#undef FIELD
-	blk->virtio.config = blk->config;
-	blk->virtio.config_len = sizeof(blk->config);
-	blk->virtio.offered = 1ULL << VIRTIO_BLK_F_SIZE_MAX | 1ULL << VIRTIO_BLK_F_SEG_MAX |
-			      1ULL << VIRTIO_BLK_F_BLK_SIZE | 1ULL << VIRTIO_BLK_F_TOPOLOGY |
-			      1ULL << VIRTIO_BLK_F_FLUSH | 1ULL << VIRTIO_BLK_F_CONFIG_WCE |
-			      1ULL << VIRTIO_BLK_F_MQ;
-	if (blk->image.readonly)
-		blk->virtio.offered |= 1ULL << VIRTIO_BLK_F_RO;
-	else
-		blk->virtio.offered |=
-			1ULL << VIRTIO_BLK_F_DISCARD | 1ULL << VIRTIO_BLK_F_WRITE_ZEROES;
+	struct virtio_device *dev = &blk->virtio;
+	char id[sizeof(blk->id) + 1] = "";
 
+	blk->config = (struct virtio_blk_config){
+		.capacity = blk->image.size / BLK_SECTOR,
+		.size_max = BLK_MAX_SEG,
+		.seg_max = BLK_MAX_SEGS,
+		.blk_size = BLK_SECTOR,
+		.physical_block_exp = PAGE_EXP,
+		.min_io_size = 1u << PAGE_EXP,
+		.wce = 1,
+		.num_queues = (uint16_t)disk->queues,
+		.max_discard_sectors = BLK_MAX_DISCARD / BLK_SECTOR,
+		.max_discard_seg = 1,
+		.discard_sector_alignment = 1u << PAGE_EXP,
+		.max_write_zeroes_sectors = BLK_MAX_ZEROES / BLK_SECTOR,
+		.max_write_zeroes_seg = 1,
+		.write_zeroes_may_unmap = 1,
+	};
+	dev->config = &blk->config;
+	dev->config_len = offsetof(struct virtio_blk_config, max_secure_erase_sectors);
+	dev->offered = BIT(VIRTIO_BLK_F_SIZE_MAX) | BIT(VIRTIO_BLK_F_SEG_MAX) |
+		       BIT(VIRTIO_BLK_F_BLK_SIZE) | BIT(VIRTIO_BLK_F_TOPOLOGY) |
+		       BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_CONFIG_WCE) |
+		       BIT(VIRTIO_BLK_F_MQ);
+	dev->offered |= blk->image.readonly
+				? BIT(VIRTIO_BLK_F_RO)
+				: BIT(VIRTIO_BLK_F_DISCARD) | BIT(VIRTIO_BLK_F_WRITE_ZEROES);
 	/* padded with zeros, and without one if it is that long: section 5.2.6.1 */
-	if (disk->serial) {
-		memcpy(blk->id, disk->serial, strnlen(disk->serial, sizeof(blk->id)));
-	} else {
-		char name[sizeof(blk->id) + 1];
-		int n = snprintf(name, sizeof(name), "disk%zu", index);
-
-		memcpy(blk->id, name, (size_t)n < sizeof(blk->id) ? (size_t)n : sizeof(blk->id));
-	}
+	if (disk->serial)
+		snprintf(id, sizeof(id), "%s", disk->serial);
+	else
+		snprintf(id, sizeof(id), "disk%zu", index);
+	memcpy(blk->id, id, sizeof(blk->id));
 }
 
-static int init(struct blk *blk, struct virtio_host *host, const struct config_disk *disk,
-		size_t index, struct vmm_error *err)
+static size_t count(const struct vmm_config *config)
 {
-	char name[24];
+	return config->ndisks;
+}
+
+static int check(const struct sys *sys, const struct vmm_config *config, size_t index,
+		 struct vmm_error *err)
+{
+	struct blk_image image;
+	int ret = blk_image_open(&image, sys, &config->disk[index], index, false, err);
+
+	if (ret == 0)
+		blk_image_close(&image, sys);
+	return ret;
+}
+
+static int open_blk(struct virtio_device *dev, const struct vmm_config *config, size_t index,
+		    struct vmm_error *err)
+{
+	const struct config_disk *disk = &config->disk[index];
+	struct blk *blk = self(dev);
 	int ret;
 
-	snprintf(name, sizeof(name), "disk %zu", index);
-	ret = virtio_init(&blk->virtio, &ops, host, name, disk->queues, BLK_QUEUE_SIZE, err);
+	blk->image.fd = blk->image.direct_fd = blk->ring.fd = blk->timer.source.fd = -1;
+	ret = virtio_queues(dev, disk->queues, BLK_QUEUE_SIZE, err);
 	if (ret == 0)
-		ret = blk_image_open(&blk->image, host->sys, disk, index, true, err);
+		ret = blk_image_open(&blk->image, dev->host->sys, disk, index, true, err);
 	if (ret < 0)
 		return ret;
 	if (blk->image.rest > 0)
-		vmm_log(host->log, VMM_LOG_WARN,
-			"disk %zu: %s is no whole number of sectors: its last %llu bytes are left "
-			"out",
-			index, disk->path, (unsigned long long)blk->image.rest);
+		vmm_log(dev->host->log, VMM_LOG_WARN,
+			"%s: %s is no whole number of sectors: its last %llu bytes are left out",
+			dev->name, disk->path, (unsigned long long)blk->image.rest);
 	describe(blk, disk, index);
 	blk->bytes.per_second = disk->bandwidth;
 	blk->requests.per_second = disk->iops;
 	if (disk->bandwidth || disk->iops)
-		ret = timer_init(&blk->timer, blk->virtio.loop, timer_expired, err);
+		ret = timer_init(&blk->timer, dev->loop, timer_expired, err);
 	blk_async_init(blk);
 	return ret;
 }
 
-int virtio_blk_create(struct virtio_device **dev, struct virtio_host *host,
-		      const struct config_disk *disk, size_t index, struct vmm_error *err)
+static void close_blk(struct virtio_device *dev)
 {
-	struct blk *blk = calloc(1, sizeof(*blk));
-	int ret;
+	struct blk *blk = self(dev);
 
-	*dev = NULL;
-	if (!blk)
-		return vmm_error_errno(err, -ENOMEM, "unable to allocate a device");
-	blk->image.fd = blk->image.direct_fd = blk->ring.fd = blk->timer.source.fd = -1;
-	ret = init(blk, host, disk, index, err);
-	if (ret < 0) {
-		destroy(&blk->virtio);
-		return ret;
-	}
-	*dev = &blk->virtio;
-	return 0;
+	blk_async_destroy(blk);
+	timer_destroy(&blk->timer);
+	blk_image_close(&blk->image, dev->host->sys);
 }
+
+const struct virtio_ops virtio_blk = {
+	.name = "disk",
+	.numbered = true,
+	.id = VIRTIO_ID_BLOCK,
+	.size = sizeof(struct blk),
+	.count = count,
+	.check = check,
+	.open = open_blk,
+	.activate = activate,
+	.kick = kick,
+	.reset = reset,
+	.write_config = write_config,
+	.close = close_blk,
+};

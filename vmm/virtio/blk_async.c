@@ -65,7 +65,7 @@ static void finish(struct blk *blk, struct held *held, int ret)
 {
 	uint8_t status = blk_io_status(blk, &held->req, ret);
 
-	virtq_put_head(held->q, held->head, blk_answer(&held->req, status));
+	virtq_push_head(held->q, held->head, blk_answer(&held->req, status));
 	forget(blk, held);
 }
 
@@ -78,7 +78,7 @@ static void answered(struct blk *blk, struct held *held, int result)
 
 	if (result == -EAGAIN || result == -EINTR || result == -ECANCELED ||
 	    (result == -EINVAL && req->op != BLK_READ && req->op != BLK_WRITE))
-		ret = blk_io(blk, req);
+		ret = blk_io(blk, req, true);
 	else
 		ret = blk_io_step(blk, req, result);
 	if (ret > 0)
@@ -87,15 +87,9 @@ static void answered(struct blk *blk, struct held *held, int result)
 		finish(blk, held, ret);
 }
 
-static void publish_all(struct blk *blk)
-{
-	for (unsigned int i = 0; i < blk->virtio.nqueues; i++)
-		virtq_publish(&blk->virtio.queue[i]);
-}
-
 static void ring_ready(struct loop_source *source, uint32_t events)
 {
-	struct blk *blk = (struct blk *)((char *)source - offsetof(struct blk, ring_source));
+	struct blk *blk = container_of(source, struct blk, ring_source);
 	uint64_t user_data;
 	int result;
 
@@ -103,7 +97,6 @@ static void ring_ready(struct loop_source *source, uint32_t events)
 	/* at most what was in flight: what is pushed again here is submitted below */
 	while (uring_pop(&blk->ring, &user_data, &result))
 		answered(blk, (struct held *)(uintptr_t)user_data, result);
-	publish_all(blk);
 	blk_serve(blk);
 }
 
@@ -142,7 +135,7 @@ int blk_async_start(struct blk *blk, struct virtq *q, struct virtq_chain *chain,
 	if (req->niov > 0)
 		memcpy(held->iov, req->iov, req->niov * sizeof(held->iov[0]));
 	held->req.iov = held->iov;
-	virtq_drop(chain);
+	virtq_unpin(chain);
 	LIST_INSERT_HEAD(&blk->held, held, all);
 	blk->in_ring[q->index]++;
 	push(blk, held);
@@ -159,7 +152,7 @@ void blk_async_submit(struct blk *blk)
 	while (uring_take_back(&blk->ring, &user_data)) {
 		struct held *held = (struct held *)(uintptr_t)user_data;
 
-		finish(blk, held, blk_io(blk, &held->req));
+		finish(blk, held, blk_io(blk, &held->req, true));
 	}
 }
 
@@ -213,7 +206,7 @@ void blk_async_drain(struct blk *blk)
 void blk_async_init(struct blk *blk)
 {
 	blk->ring.fd = -1;
-	if (!virtio_may_hold(&blk->virtio) ||
+	if (!virtq_stable(blk->virtio.host->mem) ||
 	    uring_init(&blk->ring, blk->virtio.host->sys, BLK_IN_FLIGHT) < 0)
 		return;
 	blk->ring_source = (struct loop_source){.ready = ring_ready, .fd = blk->ring.fd};

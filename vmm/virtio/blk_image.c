@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 #define READONLY_HINT "readonly = true if it is not to be written"
@@ -59,11 +60,44 @@ static int check_writable(const struct blk_image *image, const struct sys *sys,
 	return -EROFS;
 }
 
+/* Formats of disk images that are more than the bytes of the disk, by the bytes they begin with. */
+static const struct {
+	const char *name;
+	size_t offset, len;
+	const char *magic;
+} formats[] = {
+	{"qcow2", 0, 8, "QFI\xfb\0\0\0\2"}, /* QEMU, docs/interop/qcow2.rst */
+	{"qcow2", 0, 8, "QFI\xfb\0\0\0\3"},
+	{"qcow", 0, 4, "QFI\xfb"},
+	{"QED", 0, 4, "QED"},	/* with a NUL; QEMU, docs/interop/qed_spec.rst */
+	{"VMDK", 0, 4, "KDMV"}, /* VMware Virtual Disk Format 1.1: hosted sparse extents, */
+	{"VMDK", 0, 4, "COWD"}, /* those of ESX, */
+	{"VMDK", 0, 21, "# Disk DescriptorFile"}, /* and what describes them */
+	{"VDI", 0x40, 4, "\x7f\x10\xda\xbe"},	  /* VirtualBox, VDICore.h */
+	{"VHDX", 0, 8, "vhdxfile"},		  /* [MS-VHDX] 2.2 */
+	{"VHD", 0, 8, "conectix"}, /* Virtual Hard Disk Image Format Specification, dynamic ones */
+	{"Parallels", 0, 16, "WithoutFreeSpace"}, /* QEMU, docs/interop/parallels.rst */
+	{"Parallels", 0, 16, "WithouFreSpacExt"},
+	{"Bochs", 0, 22, "Bochs Virtual HD Image"},   /* its bximage, hdimage.h */
+	{"Android sparse", 0, 4, "\x3a\xff\x26\xed"}, /* libsparse, sparse_format.h */
+};
+
+/* The format of images that a file with this start is of, NULL if it may be a raw one. */
+static const char *format_name(const uint8_t *start, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		if (range_inside(formats[i].offset, formats[i].len, 0, len) &&
+		    memcmp(start + formats[i].offset, formats[i].magic, formats[i].len) == 0)
+			return formats[i].name;
+	}
+	return NULL;
+}
+
 /* Another format's header would be the guest's first sector, and be overwritten. */
 static int check_format(const struct blk_image *image, const struct sys *sys,
 			const struct config_disk *disk, struct vmm_error *err)
 {
-	uint8_t start[BLK_FORMAT_BYTES];
+	uint8_t start[BLK_SECTOR];
 	const char *name;
 	ssize_t n;
 
@@ -72,7 +106,7 @@ static int check_format(const struct blk_image *image, const struct sys *sys,
 	n = sys->ops->pread(sys->ctx, image->fd, start, sizeof(start), 0);
 	if (n < 0)
 		return vmm_error_errno(err, (int)n, "unable to read %s", disk->path);
-	name = blk_format_name(start, (size_t)n);
+	name = format_name(start, (size_t)n);
 	if (!name)
 		return 0;
 	return vmm_error_set(err, -EINVAL,
@@ -150,18 +184,4 @@ void blk_image_close(struct blk_image *image, const struct sys *sys)
 {
 	sys_close(sys, &image->direct_fd);
 	sys_close(sys, &image->fd);
-}
-
-void virtio_blk_check(const struct sys *sys, const struct vmm_config *config, files_fault_fn *fault,
-		      void *ctx)
-{
-	for (size_t i = 0; i < config->ndisks; i++) {
-		struct blk_image image;
-		struct vmm_error err;
-
-		if (blk_image_open(&image, sys, &config->disk[i], i, false, &err) < 0)
-			fault(ctx, &err);
-		else
-			blk_image_close(&image, sys);
-	}
 }

@@ -4,25 +4,25 @@
  *
  *	blk.c		the device: what it offers, its queues, its rate limit
  *	blk_image.c	opens and locks the file
- *	blk_request.c	makes sense of what the driver asks for
- *	blk_io.c	carries it out, with the thread waiting for it
+ *	blk_io.c	makes sense of what the driver asks for, and carries it out with the thread
+ *			waiting for it
  *	blk_async.c	carries it out without, by io_uring
  *
  * Data go between file and guest memory in one system call and are copied by nobody else. What
  * is in the page cache, or goes there, is done at once: that is cheaper than having it done by
  * somebody else. What would wait for the host's disk (reads of what is not in the cache, direct
  * I/O, flushes, discards) is handed to io_uring, so that the thread is there for other requests
- * and devices. That takes a VM whose pages are never converted (virtio_may_hold()); in others, and
+ * and devices. That takes a VM whose pages are never converted (virtq_stable()); in others, and
  * where there is no io_uring, the thread waits.
  */
 #ifndef VMM_VIRTIO_BLK_INTERNAL_H
 #define VMM_VIRTIO_BLK_INTERNAL_H
 
 #include "vmm/base/timer.h"
-#include "vmm/virtio/blk.h"
 #include "vmm/virtio/fair.h"
 #include "vmm/virtio/rate.h"
 #include "vmm/virtio/uring.h"
+#include "vmm/virtio/virtio.h"
 
 #include <linux/virtio_blk.h>
 #include <sys/queue.h>
@@ -78,7 +78,7 @@ struct blk {
 	struct virtio_device virtio;
 	struct blk_image image;
 	char id[VIRTIO_BLK_ID_BYTES];
-	uint8_t config[offsetof(struct virtio_blk_config, max_secure_erase_sectors)];
+	struct virtio_blk_config config;
 
 	/* which queue is next: those that may have requests wait, but for those in `crowded`, which
 	 * wait for room in the ring */
@@ -104,14 +104,7 @@ int blk_image_open(struct blk_image *image, const struct sys *sys, const struct 
 		   size_t index, bool lock, struct vmm_error *err);
 void blk_image_close(struct blk_image *image, const struct sys *sys);
 
-/* --- blk_format.c ----------------------------------------------------------------------------- */
-
-#define BLK_FORMAT_BYTES 512 /* of the start of a file, by which formats are known */
-
-/* The format of images that a file with this start is of, NULL if it may be a raw one. */
-const char *blk_format_name(const uint8_t *start, size_t len);
-
-/* --- blk_request.c ---------------------------------------------------------------------------- */
+/* --- blk_io.c --------------------------------------------------------------------------------- */
 
 #define BLK_PENDING (-EINPROGRESS)
 
@@ -125,13 +118,9 @@ int blk_parse(struct blk *blk, struct virtq_chain *chain, struct blk_request *re
 /* Writes the answer; returns how many bytes the driver is told of. */
 uint32_t blk_answer(const struct blk_request *req, uint8_t status);
 
-/* --- blk_io.c --------------------------------------------------------------------------------- */
-
-/* Carries it out: 0 or a negative errno. */
-int blk_io(struct blk *blk, struct blk_request *req);
-
-/* The same if that takes no waiting, or cannot be known to; else -EAGAIN. */
-int blk_io_now(struct blk *blk, struct blk_request *req);
+/* Carries it out: 0 or a negative errno. Without `wait` only if that takes no waiting, or cannot be
+ * known to; else -EAGAIN. */
+int blk_io(struct blk *blk, struct blk_request *req, bool wait);
 
 /* The descriptor for the rest of the request. */
 int blk_io_fd(const struct blk *blk, const struct blk_request *req);

@@ -10,11 +10,7 @@
 #include "vmm/dev/console.h"
 #include "vmm/virtio/virtio.h"
 
-/* Opens what config->output names. On failure *dev is NULL. */
-int virtio_console_create(struct virtio_device **dev, struct virtio_host *host,
-			  const struct config_console *config, struct vmm_error *err);
-
-/* Where its bytes go, for those who ask about panics. `dev` is one of virtio_console_create(). */
+/* Where its bytes go, for those who ask about panics. `dev` is of virtio_console. */
 struct console *virtio_console_end(struct virtio_device *dev);
 
 /* The terminal behind a console may have another size now: tells the guest. Any thread, while the

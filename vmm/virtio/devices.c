@@ -1,16 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/virtio/devices.h"
 
-#include "vmm/base/bytes.h"
-#include "vmm/virtio/balloon.h"
-#include "vmm/virtio/blk.h"
-#include "vmm/virtio/console.h"
-#include "vmm/virtio/net.h"
-#include "vmm/virtio/rng.h"
-#include "vmm/virtio/vsock.h"
-
 #include <errno.h>
-#include <linux/virtio_ids.h>
 
 /*
  * Pins of the I/O APIC that no PC device's driver asks for (0 timer, 1 keyboard, 2 cascade, 4
@@ -21,97 +12,31 @@ static const uint32_t gsis[VIRTIO_MAX_DEVICES] = {
 	5, 6, 7, 10, 11, 14, 15, 3, 16, 17, 18, 19, 20, 21, 22, 23,
 };
 
-/* --- the kinds of devices --------------------------------------------------------------------- */
-
-static size_t rng_count(const struct vmm_config *config)
-{
-	return config->rng.present;
-}
-
-static int rng_create(struct virtio_device **dev, struct virtio_host *host,
-		      const struct vmm_config *config, size_t index, struct vmm_error *err)
-{
-	(void)index;
-	return virtio_rng_create(dev, host, config->rng.source, err);
-}
-
-static size_t disk_count(const struct vmm_config *config)
-{
-	return config->ndisks;
-}
-
-static int disk_create(struct virtio_device **dev, struct virtio_host *host,
-		       const struct vmm_config *config, size_t index, struct vmm_error *err)
-{
-	return virtio_blk_create(dev, host, &config->disk[index], index, err);
-}
-
-static size_t net_count(const struct vmm_config *config)
-{
-	return config->nnets;
-}
-
-static size_t console_count(const struct vmm_config *config)
-{
-	return config->console.present;
-}
-
-static int console_create(struct virtio_device **dev, struct virtio_host *host,
-			  const struct vmm_config *config, size_t index, struct vmm_error *err)
-{
-	(void)index;
-	return virtio_console_create(dev, host, &config->console, err);
-}
-
-static size_t balloon_count(const struct vmm_config *config)
-{
-	return config->balloon.present;
-}
-
-static int balloon_create(struct virtio_device **dev, struct virtio_host *host,
-			  const struct vmm_config *config, size_t index, struct vmm_error *err)
-{
-	(void)index;
-	return virtio_balloon_create(dev, host, &config->balloon, err);
-}
-
-static size_t vsock_count(const struct vmm_config *config)
-{
-	return config->vsock.present;
-}
-
-static int vsock_create(struct virtio_device **dev, struct virtio_host *host,
-			const struct vmm_config *config, size_t index, struct vmm_error *err)
-{
-	(void)index;
-	return virtio_vsock_create(dev, host, config->vsock.cid, config->vsock.path, err);
-}
-
-/* In the order of their places. `index` counts the devices of one kind. */
-static const struct {
-	size_t (*count)(const struct vmm_config *config);
-	int (*create)(struct virtio_device **dev, struct virtio_host *host,
-		      const struct vmm_config *config, size_t index, struct vmm_error *err);
-	/* Has the host what all of them need? NULL: only creating them tells. */
-	void (*check)(const struct sys *sys, const struct vmm_config *config, files_fault_fn *fault,
-		      void *ctx);
-} kinds[] = {
-	{rng_count, rng_create, virtio_rng_check},
-	{disk_count, disk_create, virtio_blk_check},
-	{net_count, virtio_net_create, virtio_net_check},
-	{console_count, console_create, NULL},
-	{balloon_count, balloon_create, NULL},
-	{vsock_count, vsock_create, NULL},
+/* The kinds of devices, in the order of their places. */
+static const struct virtio_ops *const kinds[] = {
+	&virtio_rng, &virtio_blk, &virtio_net, &virtio_console, &virtio_balloon, &virtio_vsock,
 };
 
-/* --- all of them ------------------------------------------------------------------------------ */
+/* The kind of the n-th device, and which one of its kind it is; NULL behind the last. */
+static const struct virtio_ops *kind_of(const struct vmm_config *config, size_t n, size_t *index)
+{
+	for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++) {
+		size_t count = kinds[kind]->count(config);
+
+		*index = n;
+		if (n < count)
+			return kinds[kind];
+		n -= count;
+	}
+	return NULL;
+}
 
 static size_t count_all(const struct vmm_config *config)
 {
 	size_t n = 0;
 
 	for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++)
-		n += kinds[kind].count(config);
+		n += kinds[kind]->count(config);
 	return n;
 }
 
@@ -148,9 +73,13 @@ int virtio_check(const struct vmm_config *config, enum cc_tech tech, struct vmm_
 void virtio_check_host(const struct vmm_config *config, const struct sys *sys,
 		       files_fault_fn *fault, void *ctx)
 {
-	for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++)
-		if (kinds[kind].check && kinds[kind].count(config) > 0)
-			kinds[kind].check(sys, config, fault, ctx);
+	const struct virtio_ops *ops;
+	struct vmm_error err;
+	size_t index;
+
+	for (size_t n = 0; (ops = kind_of(config, n, &index)) != NULL; n++)
+		if (ops->check && ops->check(sys, config, index, &err) < 0)
+			fault(ctx, &err);
 }
 
 size_t virtio_places(const struct vmm_config *config, struct acpi_virtio place[VIRTIO_MAX_DEVICES])
@@ -164,34 +93,27 @@ size_t virtio_places(const struct vmm_config *config, struct acpi_virtio place[V
 	return n;
 }
 
-static int add(struct virtio_set *set, struct virtio_device *dev, struct bus *mmio,
-	       struct vmm_error *err)
-{
-	struct acpi_virtio place = place_of(set->n);
-	int ret;
-
-	set->dev[set->n++] = dev;
-	if (dev->ops->id == VIRTIO_ID_CONSOLE)
-		set->console = dev;
-	ret = virtio_connect(dev, place.gpa, place.gsi, err);
-	if (ret == 0)
-		ret = bus_add(mmio, place.gpa, VIRTIO_WINDOW, &dev->dev, err);
-	return ret;
-}
-
 int virtio_create_all(struct virtio_set *set, const struct vmm_config *config,
 		      struct virtio_host *host, struct bus *mmio, struct vmm_error *err)
 {
-	for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++) {
-		for (size_t i = 0; i < kinds[kind].count(config); i++) {
-			struct virtio_device *dev;
-			int ret = kinds[kind].create(&dev, host, config, i, err);
+	const struct virtio_ops *ops;
+	size_t index;
 
-			if (ret == 0)
-				ret = add(set, dev, mmio, err);
-			if (ret < 0)
-				return ret;
-		}
+	while ((ops = kind_of(config, set->n, &index)) != NULL) {
+		struct acpi_virtio place = place_of(set->n);
+		struct virtio_device *dev;
+		int ret = virtio_create(&dev, ops, host, config, index, err);
+
+		if (ret < 0)
+			return ret;
+		set->dev[set->n++] = dev;
+		if (ops == &virtio_console)
+			set->console = dev;
+		ret = virtio_connect(dev, place.gpa, place.gsi, err);
+		if (ret == 0)
+			ret = bus_add(mmio, place.gpa, VIRTIO_WINDOW, &dev->dev, err);
+		if (ret < 0)
+			return ret;
 	}
 	return 0;
 }
@@ -205,11 +127,6 @@ void virtio_flush_all(struct virtio_set *set)
 
 void virtio_destroy_all(struct virtio_set *set)
 {
-	while (set->n > 0) {
-		struct virtio_device *dev = set->dev[--set->n];
-
-		if (dev->active && dev->ops->reset)
-			dev->ops->reset(dev);
-		dev->ops->destroy(dev);
-	}
+	while (set->n > 0)
+		virtio_destroy(set->dev[--set->n]);
 }

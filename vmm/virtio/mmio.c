@@ -3,12 +3,10 @@
  * The registers of a virtio device over MMIO, version 2 (virtio 1.2, section 4.2.2), and the life
  * of a device that the driver leads through them (section 3.1). vCPU threads come here, several at
  * a time. What only describes the device-to-be is changed under dev->lock; activating and resetting
- * it happens in its I/O thread. InterruptStatus and InterruptACK, which are used at each
- * interrupt, wait for nothing.
+ * it happens in its I/O thread. InterruptACK, which comes with each
+ * interrupt, waits for nothing.
  */
-#include "vmm/virtio/mmio.h"
-
-#include "vmm/base/bytes.h"
+#include "vmm/virtio/virtio.h"
 
 #include <errno.h>
 #include <linux/virtio_config.h>
@@ -21,18 +19,13 @@
 #define VENDOR	0x6d766d6d /* "mmvm"; no meaning for drivers */
 
 /* What the transport offers for every device. */
-static const uint64_t transport_features =
-	1ULL << VIRTIO_RING_F_INDIRECT_DESC | 1ULL << VIRTIO_RING_F_EVENT_IDX |
-	1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_ACCESS_PLATFORM;
+static const uint64_t transport_features = BIT(VIRTIO_RING_F_INDIRECT_DESC) |
+					   BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_VERSION_1) |
+					   BIT(VIRTIO_F_ACCESS_PLATFORM);
 
 static const uint32_t driver_status = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
 				      VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK |
 				      VIRTIO_CONFIG_S_FAILED;
-
-static struct virtio_device *self(struct device *dev)
-{
-	return (struct virtio_device *)((char *)dev - offsetof(struct virtio_device, dev));
-}
 
 static uint64_t offered(const struct virtio_device *dev)
 {
@@ -45,10 +38,10 @@ static uint64_t offered(const struct virtio_device *dev)
  * ACCESS_PLATFORM would place its buffers in memory that nobody else can read. */
 static bool features_good(const struct virtio_device *dev)
 {
-	uint64_t needed = 1ULL << VIRTIO_F_VERSION_1;
+	uint64_t needed = BIT(VIRTIO_F_VERSION_1);
 
 	if (dev->host->confidential)
-		needed |= 1ULL << VIRTIO_F_ACCESS_PLATFORM;
+		needed |= BIT(VIRTIO_F_ACCESS_PLATFORM);
 	return !(dev->driver_features & ~offered(dev)) && (dev->driver_features & needed) == needed;
 }
 
@@ -75,7 +68,7 @@ static void activate(void *arg)
 	dev->active = true;
 	dev->features = dev->driver_features;
 	for (unsigned int i = 0; i < dev->nqueues; i++)
-		virtq_start(&dev->queue[i]);
+		virtq_start(&dev->queue[i], dev->host->mem, dev->name, dev->features);
 	atomic_fetch_or(&dev->status, VIRTIO_CONFIG_S_DRIVER_OK);
 	pthread_mutex_unlock(&dev->lock);
 
@@ -86,8 +79,8 @@ static void activate(void *arg)
 			      strerrorname_np(-ret));
 	/* the driver may have notified before DRIVER_OK, and that was dropped */
 	for (unsigned int i = 0; i < dev->nqueues; i++)
-		if (dev->queue[i].ready)
-			virtq_again(&dev->queue[i]);
+		if (dev->queue[i].live)
+			virtq_kick(&dev->queue[i]);
 }
 
 /* In the I/O thread. */
@@ -138,48 +131,31 @@ static void write_status(struct virtio_device *dev, uint32_t value)
 		loop_call(dev->loop, activate, dev);
 }
 
-/* --- registers of a queue; the lock is held --------------------------------------------------- */
+/* --- registers of a queue --------------------------------------------------------------------- */
 
-static struct virtq *selected(struct virtio_device *dev)
+static void set_half(uint64_t *field, bool high, uint32_t value)
 {
-	return dev->queue_sel < dev->nqueues ? &dev->queue[dev->queue_sel] : NULL;
+	*field = high ? (*field & UINT32_MAX) | (uint64_t)value << 32
+		      : (*field & ~(uint64_t)UINT32_MAX) | value;
 }
 
-static void set_low(uint64_t *field, uint32_t value)
+static void write_ready(struct virtio_device *dev, struct virtq *q, uint32_t value)
 {
-	*field = (*field & ~(uint64_t)UINT32_MAX) | value;
-}
-
-static void set_high(uint64_t *field, uint32_t value)
-{
-	*field = (*field & UINT32_MAX) | (uint64_t)value << 32;
-}
-
-static void write_ready(struct virtq *q, uint32_t value)
-{
-	q->ready = false;
-	if (!(value & 1))
-		return;
-	if (virtq_valid(q))
-		q->ready = true;
-	else
-		virtio_broken(q->dev, "queue %u is set up with %u entries or unaligned", q->index,
+	q->ready = value & 1 && virtq_valid(q);
+	if (value & 1 && !q->ready)
+		virtio_broken(dev, "queue %u is set up with %u entries or unaligned", q->index,
 			      q->size);
 }
 
 /* A queue is set up before DRIVER_OK; later writes are ignored, also that of 0 to QueueReady: it
  * takes a reset to stop a queue (RING_RESET is not offered). */
-static void write_queue(struct virtio_device *dev, uint64_t offset, uint32_t value)
+static void write_queue(struct virtio_device *dev, struct virtq *q, uint64_t offset, uint32_t value)
 {
-	struct virtq *q = selected(dev);
-
 	if (!q || dev->active || !(atomic_load(&dev->status) & VIRTIO_CONFIG_S_FEATURES_OK))
 		return;
-	if (offset == VIRTIO_MMIO_QUEUE_READY) {
-		write_ready(q, value);
-		return;
-	}
-	if (q->ready)
+	if (offset == VIRTIO_MMIO_QUEUE_READY)
+		write_ready(dev, q, value);
+	else if (q->ready)
 		return;
 	switch (offset) {
 	case VIRTIO_MMIO_QUEUE_NUM:
@@ -187,95 +163,31 @@ static void write_queue(struct virtio_device *dev, uint64_t offset, uint32_t val
 		q->size = value <= UINT16_MAX ? (uint16_t)value : 0;
 		break;
 	case VIRTIO_MMIO_QUEUE_DESC_LOW:
-		set_low(&q->desc.gpa, value);
-		break;
 	case VIRTIO_MMIO_QUEUE_DESC_HIGH:
-		set_high(&q->desc.gpa, value);
+		set_half(&q->desc.gpa, offset == VIRTIO_MMIO_QUEUE_DESC_HIGH, value);
 		break;
 	case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
-		set_low(&q->avail.gpa, value);
-		break;
 	case VIRTIO_MMIO_QUEUE_AVAIL_HIGH:
-		set_high(&q->avail.gpa, value);
+		set_half(&q->avail.gpa, offset == VIRTIO_MMIO_QUEUE_AVAIL_HIGH, value);
 		break;
 	case VIRTIO_MMIO_QUEUE_USED_LOW:
-		set_low(&q->used.gpa, value);
-		break;
 	case VIRTIO_MMIO_QUEUE_USED_HIGH:
-		set_high(&q->used.gpa, value);
+		set_half(&q->used.gpa, offset == VIRTIO_MMIO_QUEUE_USED_HIGH, value);
 		break;
 	}
 }
 
-/* --- the configuration space (section 4.2.2.2: any width, any alignment) ---------------------- */
+/* --- the window; the lock is held ------------------------------------------------------------- */
 
-static uint64_t read_config(struct virtio_device *dev, uint64_t offset, unsigned int len)
+static struct virtq *selected(struct virtio_device *dev)
 {
-	uint8_t bytes[8] = {0};
-
-	pthread_mutex_lock(&dev->lock);
-	for (unsigned int i = 0; i < len && offset + i < dev->config_len; i++)
-		bytes[i] = dev->config[offset + i];
-	pthread_mutex_unlock(&dev->lock);
-	return get_le64(bytes);
+	return dev->queue_sel < dev->nqueues ? &dev->queue[dev->queue_sel] : NULL;
 }
 
-struct config_write {
-	struct virtio_device *dev;
-	uint32_t offset;
-	uint32_t len;
-	uint8_t bytes[8];
-};
-
-static void do_config_write(void *arg)
-{
-	struct config_write *w = arg;
-
-	w->dev->ops->write_config(w->dev, w->offset, w->bytes, w->len);
-}
-
-static void write_config(struct virtio_device *dev, uint64_t offset, unsigned int len,
-			 uint64_t value)
-{
-	struct config_write w = {.dev = dev, .offset = (uint32_t)offset, .len = len};
-
-	if (!dev->ops->write_config || !range_inside(offset, len, 0, dev->config_len))
-		return;
-	put_le64(w.bytes, value);
-	loop_call(dev->loop, do_config_write, &w);
-}
-
-/* --- the window ------------------------------------------------------------------------------- */
-
-/* Registers under the lock. */
-static uint32_t read_locked(struct virtio_device *dev, uint64_t offset)
+static uint32_t read_register(struct virtio_device *dev, uint64_t offset)
 {
 	const struct virtq *q = selected(dev);
 
-	switch (offset) {
-	case VIRTIO_MMIO_DEVICE_FEATURES:
-		return dev->feature_page < 2 ? (uint32_t)(offered(dev) >> 32 * dev->feature_page)
-					     : 0;
-	case VIRTIO_MMIO_QUEUE_NUM_MAX:
-		return q ? dev->queue_max : 0;
-	case VIRTIO_MMIO_QUEUE_READY:
-		return q && q->ready;
-	case VIRTIO_MMIO_CONFIG_GENERATION:
-		return dev->generation;
-	default:
-		return 0;
-	}
-}
-
-static uint64_t mmio_read(struct device *bus_dev, uint64_t offset, unsigned int len)
-{
-	struct virtio_device *dev = self(bus_dev);
-	uint32_t value;
-
-	if (offset >= VIRTIO_MMIO_CONFIG)
-		return read_config(dev, offset - VIRTIO_MMIO_CONFIG, len);
-	if (len != 4 || offset % 4 != 0)
-		return 0;
 	switch (offset) {
 	case VIRTIO_MMIO_MAGIC_VALUE:
 		return MAGIC;
@@ -285,6 +197,13 @@ static uint64_t mmio_read(struct device *bus_dev, uint64_t offset, unsigned int 
 		return dev->ops->id;
 	case VIRTIO_MMIO_VENDOR_ID:
 		return VENDOR;
+	case VIRTIO_MMIO_DEVICE_FEATURES:
+		return dev->feature_page < 2 ? (uint32_t)(offered(dev) >> 32 * dev->feature_page)
+					     : 0;
+	case VIRTIO_MMIO_QUEUE_NUM_MAX:
+		return q ? q->max_size : 0;
+	case VIRTIO_MMIO_QUEUE_READY:
+		return q && q->ready;
 	case VIRTIO_MMIO_INTERRUPT_STATUS:
 		return atomic_load(&dev->interrupt) | atomic_load(&dev->standing);
 	case VIRTIO_MMIO_STATUS:
@@ -294,14 +213,14 @@ static uint64_t mmio_read(struct device *bus_dev, uint64_t offset, unsigned int 
 	case VIRTIO_MMIO_SHM_BASE_LOW:
 	case VIRTIO_MMIO_SHM_BASE_HIGH:
 		return UINT32_MAX; /* no such region */
+	case VIRTIO_MMIO_CONFIG_GENERATION:
+		return dev->generation;
+	default:
+		return 0;
 	}
-	pthread_mutex_lock(&dev->lock);
-	value = read_locked(dev, offset);
-	pthread_mutex_unlock(&dev->lock);
-	return value;
 }
 
-static void write_locked(struct virtio_device *dev, uint64_t offset, uint32_t value)
+static void write_register(struct virtio_device *dev, uint64_t offset, uint32_t value)
 {
 	bool agreed = atomic_load(&dev->status) & VIRTIO_CONFIG_S_FEATURES_OK;
 
@@ -313,50 +232,77 @@ static void write_locked(struct virtio_device *dev, uint64_t offset, uint32_t va
 		dev->driver_page = value;
 		break;
 	case VIRTIO_MMIO_DRIVER_FEATURES:
-		if (agreed)
-			break;
-		if (dev->driver_page == 0)
-			set_low(&dev->driver_features, value);
-		else if (dev->driver_page == 1)
-			set_high(&dev->driver_features, value);
+		if (!agreed && dev->driver_page < 2)
+			set_half(&dev->driver_features, dev->driver_page, value);
 		break;
 	case VIRTIO_MMIO_QUEUE_SEL:
 		dev->queue_sel = value;
 		break;
+	case VIRTIO_MMIO_QUEUE_NOTIFY:
+		/* normally an ioeventfd has caught it */
+		if (value < dev->nqueues)
+			virtq_kick(&dev->queue[value]);
+		break;
 	default:
-		write_queue(dev, offset, value);
+		write_queue(dev, selected(dev), offset, value);
 		break;
 	}
 }
 
+/* The configuration space: any width, any alignment (section 4.2.2.2). */
+static uint64_t read_config(const struct virtio_device *dev, uint64_t offset, unsigned int len)
+{
+	const uint8_t *config = dev->config;
+	uint8_t bytes[8] = {0};
+
+	for (unsigned int i = 0; i < len && offset + i < dev->config_len; i++)
+		bytes[i] = config[offset + i];
+	return get_le64(bytes);
+}
+
+static void write_config(struct virtio_device *dev, uint64_t offset, unsigned int len,
+			 uint64_t value)
+{
+	uint8_t bytes[8];
+
+	put_le64(bytes, value);
+	if (dev->ops->write_config && range_inside(offset, len, 0, dev->config_len))
+		dev->ops->write_config(dev, (uint32_t)offset, bytes, len);
+}
+
+static uint64_t mmio_read(struct device *bus_dev, uint64_t offset, unsigned int len)
+{
+	struct virtio_device *dev = container_of(bus_dev, struct virtio_device, dev);
+	uint64_t value = 0;
+
+	pthread_mutex_lock(&dev->lock);
+	if (offset >= VIRTIO_MMIO_CONFIG)
+		value = read_config(dev, offset - VIRTIO_MMIO_CONFIG, len);
+	else if (len == 4 && offset % 4 == 0)
+		value = read_register(dev, offset);
+	pthread_mutex_unlock(&dev->lock);
+	return value;
+}
+
 static void mmio_write(struct device *bus_dev, uint64_t offset, unsigned int len, uint64_t value)
 {
-	struct virtio_device *dev = self(bus_dev);
+	struct virtio_device *dev = container_of(bus_dev, struct virtio_device, dev);
+	bool word = len == 4 && offset % 4 == 0;
 
-	if (offset >= VIRTIO_MMIO_CONFIG) {
-		write_config(dev, offset - VIRTIO_MMIO_CONFIG, len, value);
-		return;
-	}
-	if (len != 4 || offset % 4 != 0)
-		return;
-	switch (offset) {
-	case VIRTIO_MMIO_STATUS:
+	if (word && offset == VIRTIO_MMIO_STATUS) {
 		write_status(dev, (uint32_t)value);
-		break;
-	case VIRTIO_MMIO_QUEUE_NOTIFY:
-		/* normally an ioeventfd has caught it */
-		if (value < dev->nqueues)
-			virtq_again(&dev->queue[value]);
-		break;
-	case VIRTIO_MMIO_INTERRUPT_ACK:
-		atomic_fetch_and(&dev->interrupt, ~(uint32_t)value);
-		break;
-	default:
-		pthread_mutex_lock(&dev->lock);
-		write_locked(dev, offset, (uint32_t)value);
-		pthread_mutex_unlock(&dev->lock);
-		break;
+		return;
 	}
+	if (word && offset == VIRTIO_MMIO_INTERRUPT_ACK) {
+		atomic_fetch_and(&dev->interrupt, ~(uint32_t)value);
+		return;
+	}
+	pthread_mutex_lock(&dev->lock);
+	if (offset >= VIRTIO_MMIO_CONFIG)
+		write_config(dev, offset - VIRTIO_MMIO_CONFIG, len, value);
+	else if (word)
+		write_register(dev, offset, (uint32_t)value);
+	pthread_mutex_unlock(&dev->lock);
 }
 
 const struct device_ops virtio_mmio_ops = {

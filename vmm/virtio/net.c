@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* The network device as its driver sees it (virtio 1.2, section 5.1). */
-#include "vmm/virtio/net.h"
-
-#include "vmm/base/bytes.h"
+/*
+ * The network device as its driver sees it (virtio 1.2, section 5.1): [[net]]. Its frames go to a tap
+ * interface of the host, by this process or, with vhost-net, by the kernel alone; or through a Unix
+ * socket to a program such as passt.
+ */
 #include "vmm/virtio/net_internal.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@
 
 static struct net *self(struct virtio_device *dev)
 {
-	return (struct net *)((char *)dev - offsetof(struct net, virtio));
+	return container_of(dev, struct net, virtio);
 }
 
 /* --- the configuration space (5.1.4) ---------------------------------------------------------- */
@@ -53,32 +54,30 @@ static void fill_config_space(struct net *net)
 {
 	const struct config_net *config = net->config;
 	struct virtio_device *dev = &net->virtio;
-	uint8_t *mac = net->space;
+	uint8_t *mac = net->space.mac;
 
 	if (config->have_mac)
 		memcpy(mac, config->mac, sizeof(config->mac));
 	else
 		make_up_mac(net, mac);
-	put_le16(net->space + offsetof(struct virtio_net_config, status), VIRTIO_NET_S_LINK_UP);
-	put_le16(net->space + offsetof(struct virtio_net_config, max_virtqueue_pairs),
-		 (uint16_t)net->npairs);
-	put_le16(net->space + offsetof(struct virtio_net_config, mtu), (uint16_t)config->mtu);
-	dev->config = net->space;
-	dev->config_len = sizeof(net->space);
-	dev->offered |= 1ULL << VIRTIO_NET_F_MAC | 1ULL << VIRTIO_NET_F_STATUS |
-			1ULL << VIRTIO_NET_F_MRG_RXBUF;
+	net->space.status = VIRTIO_NET_S_LINK_UP;
+	net->space.max_virtqueue_pairs = (uint16_t)net->npairs;
+	net->space.mtu = (uint16_t)config->mtu;
+	dev->config = &net->space;
+	dev->config_len = offsetof(struct virtio_net_config, speed);
+	dev->offered |=
+		BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_NET_F_MRG_RXBUF);
 	if (config->mtu)
-		dev->offered |= 1ULL << VIRTIO_NET_F_MTU;
+		dev->offered |= BIT(VIRTIO_NET_F_MTU);
 	if (net->npairs > 1)
-		dev->offered |= 1ULL << VIRTIO_NET_F_CTRL_VQ | 1ULL << VIRTIO_NET_F_MQ;
+		dev->offered |= BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_MQ);
 }
 
 void net_set_link(struct net *net, bool up)
 {
-	uint8_t status[2];
+	const uint16_t status = up ? VIRTIO_NET_S_LINK_UP : 0;
 
-	put_le16(status, up ? VIRTIO_NET_S_LINK_UP : 0);
-	virtio_set_config(&net->virtio, offsetof(struct virtio_net_config, status), status,
+	virtio_set_config(&net->virtio, offsetof(struct virtio_net_config, status), &status,
 			  sizeof(status));
 }
 
@@ -123,7 +122,7 @@ static int set_pairs(struct net *net, unsigned int n)
 	}
 	/* what has happened meanwhile */
 	for (unsigned int i = 0; i < 2 * net->pairs; i++)
-		virtq_again(&net->virtio.queue[i]);
+		virtq_kick(&net->virtio.queue[i]);
 	return ret;
 }
 
@@ -149,53 +148,47 @@ static void reset(struct virtio_device *dev)
 
 /* --- the control queue (5.1.6.5) -------------------------------------------------------------- */
 
-static uint32_t control(struct virtio_device *dev, struct virtq *q, struct virtq_chain *chain)
+static int control(struct virtio_device *dev, struct virtq *q, struct virtq_chain *chain)
 {
+	struct {
+		struct virtio_net_ctrl_hdr header;
+		struct virtio_net_ctrl_mq mq;
+	} command;
 	struct net *net = self(dev);
-	uint8_t command[4] = {0}; /* struct virtio_net_ctrl_hdr, struct virtio_net_ctrl_mq */
 	uint8_t ack = VIRTIO_NET_ERR;
-	size_t len = chain_read(chain, 0, command, sizeof(command));
-	uint16_t pairs = get_le16(command + 2);
 
 	(void)q;
-	if (len == sizeof(command) && command[0] == VIRTIO_NET_CTRL_MQ &&
-	    command[1] == VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET && virtio_has(dev, VIRTIO_NET_F_MQ) &&
-	    pairs >= 1 && pairs <= net->npairs && set_pairs(net, pairs) == 0)
+	if (chain_read(chain, 0, &command, sizeof(command)) == sizeof(command) &&
+	    command.header.class == VIRTIO_NET_CTRL_MQ &&
+	    command.header.cmd == VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET &&
+	    virtio_has(dev, VIRTIO_NET_F_MQ) && command.mq.virtqueue_pairs >= 1 &&
+	    command.mq.virtqueue_pairs <= net->npairs &&
+	    set_pairs(net, command.mq.virtqueue_pairs) == 0)
 		ack = VIRTIO_NET_OK;
-	return (uint32_t)chain_write(chain, 0, &ack, sizeof(ack));
+	return (int)chain_write(chain, 0, &ack, sizeof(ack));
 }
 
-static void notify(struct virtio_device *dev, unsigned int queue)
+static void kick(struct virtio_device *dev, struct virtq *q)
 {
 	struct net *net = self(dev);
 	/* section 5.1.2: behind the pairs that the driver knows of */
 	unsigned int control_queue = virtio_has(dev, VIRTIO_NET_F_MQ) ? 2 * net->npairs : 2;
 
-	if (queue == control_queue && virtio_has(dev, VIRTIO_NET_F_CTRL_VQ))
-		virtq_serve(&dev->queue[queue], control);
-	else if (queue / 2 >= net->pairs || net->port[queue / 2].vhost_runs)
+	if (q->index == control_queue && virtio_has(dev, VIRTIO_NET_F_CTRL_VQ))
+		virtio_serve(q, control);
+	else if (q->index / 2 >= net->pairs || net->port[q->index / 2].vhost_runs)
 		return;
-	else if (queue % 2)
-		net_transmit(net, &net->port[queue / 2]);
+	else if (q->index % 2)
+		net_transmit(net, &net->port[q->index / 2]);
 	else
-		net_receive(net, &net->port[queue / 2]);
+		net_receive(net, &net->port[q->index / 2]);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static void port_ready(struct loop_source *source, uint32_t events)
-{
-	net_ready((struct net_port *)((char *)source - offsetof(struct net_port, source)), events);
-}
-
-static struct net *of_limit(struct timer *timer, size_t offset)
-{
-	return (struct net *)((char *)timer - offset - offsetof(struct net_limit, timer));
-}
-
 static void may_receive(struct timer *timer)
 {
-	struct net *net = of_limit(timer, offsetof(struct net, rx_limit));
+	struct net *net = container_of(timer, struct net, rx_limit.timer);
 
 	if (virtio_runs(&net->virtio))
 		net_receive(net, NULL);
@@ -203,13 +196,74 @@ static void may_receive(struct timer *timer)
 
 static void may_transmit(struct timer *timer)
 {
-	struct net *net = of_limit(timer, offsetof(struct net, tx_limit));
+	struct net *net = container_of(timer, struct net, tx_limit.timer);
 
 	if (virtio_runs(&net->virtio))
 		net_transmit(net, NULL);
 }
 
-static void destroy(struct virtio_device *dev)
+static size_t count(const struct vmm_config *config)
+{
+	return config->nnets;
+}
+
+static int check(const struct sys *sys, const struct vmm_config *config, size_t index,
+		 struct vmm_error *err)
+{
+	const struct config_net *net = &config->net[index];
+	char key[32];
+	int ret;
+
+	snprintf(key, sizeof(key), "net[%zu]", index);
+	ret = net->socket ? net_stream_check(net, key, err) : net_tap_check(sys, net, key, err);
+	if (ret == 0 && net->vhost == CONFIG_VHOST_ON)
+		ret = net_vhost_check(sys, key, err);
+	return ret;
+}
+
+static int init_limit(struct net *net, struct net_limit *limit, uint64_t bandwidth,
+		      void (*may_pass)(struct timer *timer), struct vmm_error *err)
+{
+	limit->rate.per_second = bandwidth;
+	return bandwidth ? timer_init(&limit->timer, net->virtio.loop, may_pass, err) : 0;
+}
+
+static int open_net(struct virtio_device *dev, const struct vmm_config *config, size_t index,
+		    struct vmm_error *err)
+{
+	struct net *net = self(dev);
+	int ret;
+
+	net->config = &config->net[index];
+	net->npairs = net->config->queues;
+	net->rx_limit.timer.source.fd = net->tx_limit.timer.source.fd = -1;
+	net->vhost_error.fd = -1;
+	for (unsigned int i = 0; i < NET_MAX_PAIRS; i++)
+		net->port[i] = (struct net_port){
+			.net = net, .index = i, .source = {net_ready, -1}, .vhost_fd = -1};
+	snprintf(net->key, sizeof(net->key), "net[%zu]", index);
+	ret = virtio_queues(dev, 2 * net->npairs + (net->npairs > 1 ? 1 : 0), QUEUE_SIZE, err);
+	if (ret < 0)
+		return ret;
+	net->rx_chain = calloc(NET_MAX_MERGE, sizeof(*net->rx_chain));
+	net->spill = malloc(NET_HDR + NET_FRAME_MAX);
+	if (!net->rx_chain || !net->spill)
+		return vmm_error_errno(err, -ENOMEM, "unable to allocate a network device");
+	ret = init_limit(net, &net->rx_limit, net->config->rx_bandwidth, may_receive, err);
+	if (ret == 0)
+		ret = init_limit(net, &net->tx_limit, net->config->tx_bandwidth, may_transmit, err);
+	if (ret == 0)
+		ret = net->config->socket ? net_stream_open(net, err) : net_tap_open(net, err);
+	if (ret == 0)
+		ret = net_vhost_open(net, err);
+	for (unsigned int i = 0; i < net->npairs && ret == 0; i++)
+		if (net->port[i].source.fd >= 0 && net->port[i].vhost_fd < 0)
+			ret = net_watch(&net->port[i], err);
+	fill_config_space(net);
+	return ret;
+}
+
+static void close_net(struct virtio_device *dev)
 {
 	struct net *net = self(dev);
 
@@ -218,101 +272,20 @@ static void destroy(struct virtio_device *dev)
 	net_vhost_close(net);
 	timer_destroy(&net->rx_limit.timer);
 	timer_destroy(&net->tx_limit.timer);
-	virtio_destroy(dev);
-	free(net->chain);
+	free(net->rx_chain);
 	free(net->spill);
-	free(net);
 }
 
-static const struct virtio_ops ops = {
+const struct virtio_ops virtio_net = {
 	.name = "net",
+	.numbered = true,
 	.id = VIRTIO_ID_NET,
+	.size = sizeof(struct net),
+	.count = count,
+	.check = check,
+	.open = open_net,
 	.activate = activate,
-	.notify = notify,
+	.kick = kick,
 	.reset = reset,
-	.destroy = destroy,
+	.close = close_net,
 };
-
-static int init_limits(struct net *net, struct vmm_error *err)
-{
-	struct loop *loop = net->virtio.loop;
-	int ret = 0;
-
-	net->rx_limit.rate.per_second = net->config->rx_bandwidth;
-	net->tx_limit.rate.per_second = net->config->tx_bandwidth;
-	if (net->config->rx_bandwidth)
-		ret = timer_init(&net->rx_limit.timer, loop, may_receive, err);
-	if (ret == 0 && net->config->tx_bandwidth)
-		ret = timer_init(&net->tx_limit.timer, loop, may_transmit, err);
-	return ret;
-}
-
-static int init(struct net *net, struct virtio_host *host, size_t index, struct vmm_error *err)
-{
-	char name[16];
-	int ret;
-
-	snprintf(net->key, sizeof(net->key), "net[%zu]", index);
-	snprintf(name, sizeof(name), "net %zu", index);
-	net->npairs = net->config->queues;
-	ret = virtio_init(&net->virtio, &ops, host, name,
-			  2 * net->npairs + (net->npairs > 1 ? 1 : 0), QUEUE_SIZE, err);
-	if (ret < 0)
-		return ret;
-	net->chain = calloc(NET_MAX_MERGE, sizeof(*net->chain));
-	net->spill = malloc(NET_HDR + NET_FRAME_MAX);
-	if (!net->chain || !net->spill)
-		return vmm_error_errno(err, -ENOMEM, "unable to allocate a network device");
-	ret = init_limits(net, err);
-	if (ret == 0)
-		ret = net->config->socket ? net_stream_open(net, err) : net_tap_open(net, err);
-	if (ret == 0)
-		ret = net_vhost_open(net, err);
-	for (unsigned int i = 0; i < net->npairs && ret == 0; i++)
-		if (net->port[i].source.fd >= 0 && net->port[i].vhost_fd < 0)
-			ret = net_watch(&net->port[i], err);
-	return ret;
-}
-
-int virtio_net_create(struct virtio_device **dev, struct virtio_host *host,
-		      const struct vmm_config *config, size_t index, struct vmm_error *err)
-{
-	struct net *net = calloc(1, sizeof(*net));
-	int ret;
-
-	*dev = NULL;
-	if (!net)
-		return vmm_error_errno(err, -ENOMEM, "unable to allocate a network device");
-	net->config = &config->net[index];
-	net->rx_limit.timer.source.fd = net->tx_limit.timer.source.fd = -1;
-	net->vhost_error.fd = -1;
-	for (unsigned int i = 0; i < NET_MAX_PAIRS; i++)
-		net->port[i] = (struct net_port){
-			.net = net, .index = i, .source = {port_ready, -1}, .vhost_fd = -1};
-	ret = init(net, host, index, err);
-	if (ret < 0) {
-		destroy(&net->virtio);
-		return ret;
-	}
-	fill_config_space(net);
-	*dev = &net->virtio;
-	return 0;
-}
-
-void virtio_net_check(const struct sys *sys, const struct vmm_config *config, files_fault_fn *fault,
-		      void *ctx)
-{
-	struct vmm_error err;
-	char key[32];
-	int ret;
-
-	for (size_t i = 0; i < config->nnets; i++) {
-		snprintf(key, sizeof(key), "net[%zu]", i);
-		ret = config->net[i].socket ? net_stream_check(&config->net[i], key, &err)
-					    : net_tap_check(sys, &config->net[i], key, &err);
-		if (ret == 0 && config->net[i].vhost == CONFIG_VHOST_ON)
-			ret = net_vhost_check(sys, key, &err);
-		if (ret < 0)
-			fault(ctx, &err);
-	}
-}

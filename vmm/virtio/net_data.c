@@ -2,8 +2,6 @@
 /* The network device's frames: from guest to host and back. */
 #include "vmm/virtio/net_internal.h"
 
-#include "vmm/base/bytes.h"
-
 #include <errno.h>
 #include <linux/virtio_net.h>
 #include <string.h>
@@ -83,7 +81,7 @@ static void serve(struct net *net, struct net_limit *limit, const struct net_por
 		unsigned int pair = (unsigned int)next;
 
 		if (!before(&turn, &end)) {
-			virtq_again(&net->virtio.queue[2 * pair + queue]);
+			virtq_kick(&net->virtio.queue[2 * pair + queue]);
 			return;
 		}
 		if (!some(&net->port[pair], &turn))
@@ -104,7 +102,7 @@ void net_quiet(struct net_port *port)
 
 static struct virtq_chain *taken(struct net *net, unsigned int i)
 {
-	return &net->chain[(net->first + i) % NET_MAX_MERGE];
+	return &net->rx_chain[(net->first + i) % NET_MAX_MERGE];
 }
 
 /* Takes one more chain; false when there is none, or no place for it. */
@@ -144,10 +142,8 @@ static bool gather(struct net_port *port, struct virtq *q)
 
 static void give_back(struct net *net, struct virtq *q)
 {
-	for (; net->nchains > 0; net->nchains--) {
-		virtq_drop(taken(net, net->nchains - 1));
-		virtq_unpop(q);
-	}
+	for (; net->nchains > 0; net->nchains--)
+		virtq_unpop(q, taken(net, net->nchains - 1));
 }
 
 /* The chains' buffers, and behind them room for whatever is longer. *room is that of the chains,
@@ -192,7 +188,7 @@ static unsigned int unspill(struct net *net, struct virtq *q, unsigned int nchai
  * chain that is not needed is used for the next one. */
 static void deliver(struct net *net, struct virtq *q, unsigned int nchains, size_t room, size_t len)
 {
-	uint8_t count[2];
+	uint16_t count;
 	size_t left = len;
 
 	if (len > room) {
@@ -206,14 +202,14 @@ static void deliver(struct net *net, struct virtq *q, unsigned int nchains, size
 		else
 			left -= left < taken(net, i)->write_len ? left : taken(net, i)->write_len;
 	}
-	put_le16(count, (uint16_t)nchains);
-	chain_write(taken(net, 0), offsetof(struct virtio_net_hdr_v1, num_buffers), count,
+	count = (uint16_t)nchains;
+	chain_write(taken(net, 0), offsetof(struct virtio_net_hdr_v1, num_buffers), &count,
 		    sizeof(count));
 	for (left = len; nchains > 0; nchains--) {
 		struct virtq_chain *chain = taken(net, 0);
 		size_t part = left < chain->write_len ? left : chain->write_len;
 
-		virtq_put(q, chain, (uint32_t)part);
+		virtq_push(q, chain, (uint32_t)part);
 		left -= part;
 		net->first = (net->first + 1) % NET_MAX_MERGE;
 		net->nchains--;
@@ -243,8 +239,7 @@ static bool receive_one(struct net_port *port, struct virtq *q, struct turn *tur
 
 	if (!gather(port, q)) {
 		turn->frames++;
-		virtq_publish(q);
-		return virtq_rearm(q);
+		return virtio_done(q);
 	}
 	nchains = make_iov(net, &niov, &room);
 	len = net->backend->receive(port, net->iov, niov);
@@ -274,7 +269,7 @@ static bool receive_some(struct net_port *port, struct turn *turn)
 	while (more && before(turn, &end) && may_pass(&net->rx_limit))
 		more = receive_one(port, q, turn) && port->readable;
 	give_back(net, q);
-	virtq_publish(q);
+	virtio_notify(q);
 	return more;
 }
 
@@ -311,12 +306,11 @@ static bool transmit_one(struct net_port *port, struct virtq *q, struct turn *tu
 	if (ret != 0)
 		wait_writable(port, true);
 	if (ret == -EAGAIN) {
-		virtq_drop(chain);
-		virtq_unpop(q);
+		virtq_unpop(q, chain);
 		return false;
 	}
 	has_passed(turn, &net->tx_limit, good ? len - NET_HDR : 0);
-	virtq_put(q, chain, 0);
+	virtq_push(q, chain, 0);
 	return true;
 }
 
@@ -330,8 +324,10 @@ static bool transmit_some(struct net_port *port, struct turn *turn)
 
 	while (more && before(turn, &end) && may_pass(&net->tx_limit))
 		more = !port->blocked && transmit_one(port, q, turn);
-	virtq_publish(q);
-	return more || (!port->blocked && virtq_rearm(q));
+	if (!more && !port->blocked)
+		return virtio_done(q);
+	virtio_notify(q);
+	return more;
 }
 
 void net_transmit(struct net *net, struct net_port *port)
@@ -348,8 +344,9 @@ static bool runs(const struct net_port *port)
 	return virtio_runs(&net->virtio) && port->index < net->pairs;
 }
 
-void net_ready(struct net_port *port, uint32_t events)
+void net_ready(struct loop_source *source, uint32_t events)
 {
+	struct net_port *port = container_of(source, struct net_port, source);
 	const struct net_backend *backend = port->net->backend;
 
 	if (events & EPOLLOUT && port->blocked && (!backend->writable || backend->writable(port))) {

@@ -12,9 +12,10 @@
 
 #include "vmm/base/timer.h"
 #include "vmm/virtio/fair.h"
-#include "vmm/virtio/net.h"
 #include "vmm/virtio/rate.h"
+#include "vmm/virtio/virtio.h"
 
+#include <linux/virtio_net.h>
 #include <sys/types.h>
 
 /* struct virtio_net_hdr_v1, in front of each frame in guest memory (section 5.1.6); the same for
@@ -69,8 +70,8 @@ struct net_limit {
 
 struct net {
 	struct virtio_device virtio;
-	char key[16];	   /* "net[0]": for messages about the configuration */
-	uint8_t space[12]; /* struct virtio_net_config, its first four fields */
+	char key[16]; /* "net[0]": for messages about the configuration */
+	struct virtio_net_config space;
 	const struct config_net *config;
 	const struct net_backend *backend;
 	struct net_port port[NET_MAX_PAIRS];
@@ -79,7 +80,7 @@ struct net {
 	struct net_limit rx_limit, tx_limit;
 
 	/* for net_data.c: chains taken from the queue that is worked on, nchains from `first` on */
-	struct virtq_chain *chain; /* NET_MAX_MERGE of them */
+	struct virtq_chain *rx_chain; /* NET_MAX_MERGE of them */
 	unsigned int first, nchains;
 	uint8_t *spill; /* the end of a frame that more buffers are needed for than were taken */
 	struct iovec iov[VIRTQ_MAX_CHAIN + 1];
@@ -102,8 +103,8 @@ void net_transmit(struct net *net, struct net_port *port);
 /* The pair moves nothing any more. */
 void net_quiet(struct net_port *port);
 
-/* The port's descriptor is ready: EPOLLIN, EPOLLOUT. At any time. */
-void net_ready(struct net_port *port, uint32_t events);
+/* The descriptor of a port is ready: EPOLLIN, EPOLLOUT. At any time. */
+void net_ready(struct loop_source *source, uint32_t events);
 
 /* Starts and stops to watch the port's descriptor. */
 int net_watch(struct net_port *port, struct vmm_error *err);

@@ -72,13 +72,12 @@ static void disconnect(struct net_port *port, const char *why)
 			net->config->socket, why);
 	timer_set(&net->stream->retry, RETRY_NS);
 	/* what the driver has made available while the socket was full is lost like the rest */
-	virtq_again(&net->virtio.queue[2 * port->index + 1]);
+	virtq_kick(&net->virtio.queue[2 * port->index + 1]);
 }
 
 static void try_again(struct timer *timer)
 {
-	struct net_stream *stream =
-		(struct net_stream *)((char *)timer - offsetof(struct net_stream, retry));
+	struct net_stream *stream = container_of(timer, struct net_stream, retry);
 	struct net *net = stream->net;
 	struct net_port *port = &net->port[0];
 
@@ -117,29 +116,9 @@ static int fetch(struct net_port *port)
 	return -EAGAIN;
 }
 
-/* Copies `len` bytes into the buffers, behind NET_HDR zeros. */
-static void scatter(const struct iovec *iov, unsigned int n, const uint8_t *frame, size_t len)
-{
-	size_t at = 0;
-
-	for (unsigned int i = 0; i < n && at < NET_HDR + len; i++) {
-		uint8_t *to = iov[i].iov_base;
-		size_t room = iov[i].iov_len, zeros, part;
-
-		zeros = at >= NET_HDR ? 0 : room < NET_HDR - at ? room : NET_HDR - at;
-		memset(to, 0, zeros);
-		at += zeros;
-		room -= zeros;
-		if (room == 0)
-			continue;
-		part = NET_HDR + len - at < room ? NET_HDR + len - at : room;
-		memcpy(to + zeros, frame + (at - NET_HDR), part);
-		at += part;
-	}
-}
-
 static ssize_t receive(struct net_port *port, const struct iovec *iov, unsigned int n)
 {
+	static const uint8_t header[NET_HDR];
 	struct net_stream *s = port->net->stream;
 	uint32_t len;
 	int ret;
@@ -161,7 +140,8 @@ static ssize_t receive(struct net_port *port, const struct iovec *iov, unsigned 
 		if (ret < 0)
 			return ret;
 	}
-	scatter(iov, n, s->in + s->in_at + LENGTH, len);
+	iov_write(iov, n, 0, header, NET_HDR);
+	iov_write(iov, n, NET_HDR, s->in + s->in_at + LENGTH, len);
 	s->in_at += LENGTH + len;
 	s->in_len -= LENGTH + len;
 	return NET_HDR + (ssize_t)len;
@@ -186,20 +166,6 @@ static ssize_t put(struct net_port *port, struct iovec *iov, unsigned int n)
 	return -ECONNRESET;
 }
 
-/* Keeps what the socket did not take of a frame: the chain must not be held (queue.h). */
-static void keep(struct net_stream *s, const struct iovec *iov, unsigned int n, size_t done)
-{
-	s->out_at = s->out_len = 0;
-	for (unsigned int i = 0; i < n; i++) {
-		size_t skip = done < iov[i].iov_len ? done : iov[i].iov_len;
-		size_t part = iov[i].iov_len - skip;
-
-		memcpy(s->out + s->out_len, (const uint8_t *)iov[i].iov_base + skip, part);
-		s->out_len += part;
-		done -= skip;
-	}
-}
-
 static int transmit(struct net_port *port, const struct iovec *iov, unsigned int n, size_t len)
 {
 	struct net_stream *s = port->net->stream;
@@ -218,7 +184,9 @@ static int transmit(struct net_port *port, const struct iovec *iov, unsigned int
 		return -EAGAIN;
 	if (done < 0 || (size_t)done == LENGTH + len - NET_HDR)
 		return 0;
-	keep(s, out, n, (size_t)done);
+	/* the chain must not be held (queue.h) */
+	s->out_at = 0;
+	s->out_len = iov_read(out, n, (size_t)done, s->out, sizeof(s->out));
 	return NET_FULL;
 }
 

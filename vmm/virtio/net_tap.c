@@ -7,7 +7,6 @@
  */
 #include "vmm/virtio/net_internal.h"
 
-#include "vmm/base/bytes.h"
 #include "vmm/kvm/device_hint.h"
 
 #include <errno.h>

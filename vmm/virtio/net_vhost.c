@@ -12,8 +12,6 @@
  */
 #include "vmm/virtio/net_internal.h"
 
-#include "vmm/base/bytes.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vhost.h>
@@ -27,9 +25,9 @@
 
 /* What is between vhost and the driver. Offloads are between driver and tap. ACCESS_PLATFORM would
  * mean an IOMMU here; ours only says where buffers may be. */
-static const uint64_t ring_features = 1ULL << VIRTIO_RING_F_INDIRECT_DESC |
-				      1ULL << VIRTIO_RING_F_EVENT_IDX | 1ULL << VIRTIO_F_VERSION_1 |
-				      1ULL << VIRTIO_NET_F_MRG_RXBUF;
+static const uint64_t ring_features = BIT(VIRTIO_RING_F_INDIRECT_DESC) |
+				      BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_VERSION_1) |
+				      BIT(VIRTIO_NET_F_MRG_RXBUF);
 
 static int call(const struct net_port *port, unsigned long request, void *arg)
 {
@@ -42,7 +40,7 @@ static int call(const struct net_port *port, unsigned long request, void *arg)
 
 static void error_ready(struct loop_source *source, uint32_t events)
 {
-	struct net *net = (struct net *)((char *)source - offsetof(struct net, vhost_error));
+	struct net *net = container_of(source, struct net, vhost_error);
 
 	(void)events;
 	if (virtio_runs(&net->virtio))
@@ -119,7 +117,7 @@ int net_vhost_open(struct net *net, struct vmm_error *err)
 	if (config->vhost == CONFIG_VHOST_OFF || config->socket || config->rx_bandwidth ||
 	    config->tx_bandwidth)
 		return 0;
-	if (!virtio_may_hold(&net->virtio))
+	if (!virtq_stable(net->virtio.host->mem))
 		return insists ? vmm_error_set(err, -ENOTSUP,
 					       "%s.vhost: a VM with private memory cannot have it: "
 					       "the kernel would not know which pages are shared",
@@ -137,10 +135,8 @@ int net_vhost_open(struct net *net, struct vmm_error *err)
 
 void net_vhost_close(struct net *net)
 {
-	const struct sys *sys = net->virtio.host ? net->virtio.host->sys : NULL;
+	const struct sys *sys = net->virtio.host->sys;
 
-	if (!sys)
-		return;
 	for (unsigned int i = 0; i < net->npairs; i++)
 		sys_close(sys, &net->port[i].vhost_fd);
 	if (net->vhost_error.fd >= 0)
@@ -188,7 +184,7 @@ static int set_queue(const struct net_port *port, unsigned int ring, struct virt
 	struct vhost_vring_state size = {.index = ring, .num = q->size};
 	struct vhost_vring_state base = {.index = ring, .num = q->next_avail};
 	struct vhost_vring_addr address = {.index = ring};
-	struct vhost_vring_file kick = {.index = ring, .fd = q->source.fd};
+	struct vhost_vring_file kick = {.index = ring, .fd = q->kick.fd};
 	struct vhost_vring_file interrupt = {.index = ring, .fd = q->dev->irq_fd};
 	struct vhost_vring_file error = {.index = ring, .fd = port->net->vhost_error.fd};
 	int ret = find_areas(q, &address);
@@ -226,7 +222,7 @@ int net_vhost_start(struct net_port *port)
 		return 0; /* it takes pairs only; the caller does it */
 	port->vhost_runs = true;
 	for (unsigned int ring = 0; ring < 2; ring++)
-		loop_remove(dev->loop, &q[ring].source);
+		loop_remove(dev->loop, &q[ring].kick);
 	ret = call(port, VHOST_SET_FEATURES, &features);
 	if (ret == 0)
 		ret = set_memory(port);
@@ -252,6 +248,6 @@ void net_vhost_stop(struct net_port *port)
 		set_backend(port, ring, VHOST_FILE_UNBIND);
 		if (call(port, VHOST_GET_VRING_BASE, &base) == 0)
 			q[ring].next_avail = (uint16_t)base.num;
-		virtq_watch(&q[ring], NULL);
+		virtio_watch(&q[ring], NULL);
 	}
 }

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/virtio/queue.h"
 
-#include "vmm/base/bytes.h"
-#include "vmm/virtio/virtio.h"
+#include "vmm/base/event.h"
 
 #include <errno.h>
-#include <linux/virtio_config.h>
-#include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "rings are little-endian");
 
 /* Where things are in the three areas: section 2.7.5, 2.7.6, 2.7.8. */
 #define AVAIL_FLAGS	  0
@@ -19,62 +21,68 @@
 #define USED_RING(n)	  (4 + 8 * (uint64_t)(n))
 #define USED_EVENT(size)  AVAIL_RING(size) /* after the ring: the driver's wish */
 #define AVAIL_EVENT(size) USED_RING(size)
-#define DESC_BYTES	  16
 
-/* Takes hold of a piece of an area. */
-static int hold(struct virtq *q, const struct virtq_area *area, uint64_t offset, size_t len,
-		enum mem_use use, struct mem_pin *pin)
+/* The first fault counts; the queue does nothing any more. */
+static int __attribute__((format(printf, 2, 3))) fail(struct virtq *q, const char *fmt, ...)
 {
-	if (area->at && virtio_may_hold(q->dev)) {
-		*pin = (struct mem_pin){.ptr = area->at + offset};
-		return 0;
-	}
-	if (mem_pin(q->dev->host->mem, area->gpa + offset, len, use, NULL, pin) == 0)
-		return 0;
-	virtio_broken(q->dev, "queue %u at %#llx is not in shared RAM", q->index,
-		      (unsigned long long)(area->gpa + offset));
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(q->fault, sizeof(q->fault), fmt, ap);
+	va_end(ap);
+	q->live = false;
 	return -EPROTO;
 }
 
-static void let_go(struct mem_pin *pin)
+static void unpin(struct mem_pin *pin)
 {
 	if (pin->state)
 		mem_unpin(pin);
+}
+
+/* Pins a piece of an area, if that has to be. */
+static int pin_area(struct virtq *q, const struct virtq_area *area, uint64_t offset, size_t len,
+		    enum mem_use use, struct mem_pin *pin)
+{
+	uint64_t gpa;
+
+	if (area->at) {
+		*pin = (struct mem_pin){.ptr = area->at + offset};
+		return 0;
+	}
+	if (!__builtin_add_overflow(area->gpa, offset, &gpa) &&
+	    mem_pin(q->mem, gpa, len, use, NULL, pin) == 0)
+		return 0;
+	return fail(q, "queue %u at %#llx is not in shared RAM", q->index,
+		    (unsigned long long)(area->gpa + offset));
 }
 
 /* Two bytes of a ring, which is aligned, in one access: the driver writes them meanwhile. */
 static int load16(struct virtq *q, const struct virtq_area *area, uint64_t offset, uint16_t *value)
 {
 	struct mem_pin pin;
-	int ret = hold(q, area, offset, sizeof(*value), MEM_FOR_READING, &pin);
+	int ret = pin_area(q, area, offset, sizeof(*value), MEM_FOR_READING, &pin);
 
 	if (ret < 0)
 		return ret;
 	*value = __atomic_load_n((uint16_t *)pin.ptr, __ATOMIC_ACQUIRE);
-	let_go(&pin);
+	unpin(&pin);
 	return 0;
 }
 
 static int store16(struct virtq *q, const struct virtq_area *area, uint64_t offset, uint16_t value)
 {
 	struct mem_pin pin;
-	int ret = hold(q, area, offset, sizeof(value), MEM_FOR_WRITING, &pin);
+	int ret = pin_area(q, area, offset, sizeof(value), MEM_FOR_WRITING, &pin);
 
 	if (ret < 0)
 		return ret;
 	__atomic_store_n((uint16_t *)pin.ptr, value, __ATOMIC_RELEASE);
-	let_go(&pin);
+	unpin(&pin);
 	return 0;
 }
 
 /* --- chains ----------------------------------------------------------------------------------- */
-
-struct desc {
-	uint64_t gpa;
-	uint32_t len;
-	uint16_t flags;
-	uint16_t next;
-};
 
 /* The table a chain is in at the moment: the queue's own or an indirect one. */
 struct table {
@@ -83,74 +91,54 @@ struct table {
 	bool indirect;
 };
 
-static int broken(struct virtq *q, const char *what)
+static int read_desc(struct virtq *q, const struct table *table, uint16_t index,
+		     struct vring_desc *desc)
 {
-	virtio_broken(q->dev, "queue %u: %s", q->index, what);
-	return -EPROTO;
-}
-
-static int read_desc(struct virtq *q, const struct table *table, uint16_t index, struct desc *desc)
-{
-	const uint64_t offset = (uint64_t)index * DESC_BYTES;
-	uint8_t raw[DESC_BYTES];
 	struct mem_pin pin;
 	int ret;
 
 	if (index >= table->n)
-		return broken(q, "a descriptor's index is beyond the table");
-	if (table->area.gpa > UINT64_MAX - offset)
-		return broken(q, "a descriptor table is beyond all memory");
-	ret = hold(q, &table->area, offset, sizeof(raw), MEM_FOR_READING, &pin);
+		return fail(q, "queue %u: a descriptor's index is beyond the table", q->index);
+	ret = pin_area(q, &table->area, index * sizeof(*desc), sizeof(*desc), MEM_FOR_READING,
+		       &pin);
 	if (ret < 0)
 		return ret;
-	memcpy(raw, pin.ptr, sizeof(raw));
-	let_go(&pin);
-	*desc = (struct desc){
-		.gpa = get_le64(raw),
-		.len = get_le32(raw + 8),
-		.flags = get_le16(raw + 12),
-		.next = get_le16(raw + 14),
-	};
+	memcpy(desc, pin.ptr, sizeof(*desc));
+	unpin(&pin);
 	return 0;
 }
 
-static int add_buffer(struct virtq *q, struct virtq_chain *chain, const struct desc *desc)
+static int add_buffer(struct virtq *q, struct virtq_chain *chain, const struct vring_desc *desc)
 {
 	bool write = desc->flags & VRING_DESC_F_WRITE;
 	unsigned int at = chain->nread + chain->nwrite;
 
 	if (!write && chain->nwrite > 0)
-		return broken(q, "a buffer to read comes after one to write");
+		return fail(q, "queue %u: a buffer to read comes after one to write", q->index);
 	if (desc->len == 0)
 		return 0;
-	if (mem_pin(q->dev->host->mem, desc->gpa, desc->len,
-		    write ? MEM_FOR_WRITING : MEM_FOR_READING, q->dev->name, &chain->pin[at]) < 0) {
-		virtio_broken(q->dev,
-			      "queue %u: a buffer of %u bytes at %#llx is not in shared RAM",
-			      q->index, desc->len, (unsigned long long)desc->gpa);
-		return -EPROTO;
-	}
+	if (mem_pin(q->mem, desc->addr, desc->len, write ? MEM_FOR_WRITING : MEM_FOR_READING,
+		    q->owner, &chain->pin[at]) < 0)
+		return fail(q, "queue %u: a buffer of %u bytes at %#llx is not in shared RAM",
+			    q->index, desc->len, (unsigned long long)desc->addr);
 	chain->iov[at] = (struct iovec){.iov_base = chain->pin[at].ptr, .iov_len = desc->len};
-	if (write) {
-		chain->nwrite++;
-		chain->write_len += desc->len;
-	} else {
-		chain->nread++;
-		chain->read_len += desc->len;
-	}
+	*(write ? &chain->nwrite : &chain->nread) += 1;
+	*(write ? &chain->write_len : &chain->read_len) += desc->len;
 	return 0;
 }
 
 /* Section 2.7.5.3: a table of its own, the last element of a chain in the queue's table. */
-static int enter_indirect(struct virtq *q, const struct desc *desc, struct table *table)
+static int enter_indirect(struct virtq *q, const struct vring_desc *desc, struct table *table)
 {
-	if (!virtio_has(q->dev, VIRTIO_RING_F_INDIRECT_DESC))
-		return broken(q, "an indirect descriptor, which was not negotiated");
+	if (!q->indirect)
+		return fail(q, "queue %u: an indirect descriptor, which was not negotiated",
+			    q->index);
 	if (table->indirect || desc->flags & VRING_DESC_F_NEXT)
-		return broken(q, "an indirect descriptor inside of a table or of a chain");
-	if (desc->len == 0 || desc->len % DESC_BYTES != 0)
-		return broken(q, "an indirect table of an odd size");
-	*table = (struct table){{desc->gpa, NULL}, desc->len / DESC_BYTES, true};
+		return fail(q, "queue %u: an indirect descriptor inside of a table or of a chain",
+			    q->index);
+	if (desc->len == 0 || desc->len % sizeof(*desc) != 0)
+		return fail(q, "queue %u: an indirect table of an odd size", q->index);
+	*table = (struct table){{desc->addr, NULL}, desc->len / sizeof(*desc), true};
 	return 0;
 }
 
@@ -161,7 +149,7 @@ static int collect(struct virtq *q, struct virtq_chain *chain)
 
 	/* one step more than buffers, for the descriptor of the indirect table */
 	for (unsigned int n = 0; n < VIRTQ_MAX_CHAIN + (table.indirect ? 1u : 0u); n++) {
-		struct desc desc = {0};
+		struct vring_desc desc = {0};
 		int ret = read_desc(q, &table, index, &desc);
 
 		if (ret < 0)
@@ -178,33 +166,29 @@ static int collect(struct virtq *q, struct virtq_chain *chain)
 		if (ret < 0)
 			return ret;
 	}
-	return broken(q, "a chain is too long, or a loop");
+	return fail(q, "queue %u: a chain is too long, or a loop", q->index);
 }
 
 int virtq_pop(struct virtq *q, struct virtq_chain *chain)
 {
-	uint16_t available = 0, head = 0;
+	uint16_t available = 0;
 	int ret;
 
-	if (!virtio_runs(q->dev) || !q->ready)
-		return 0;
+	if (!q->live)
+		return q->fault[0] ? -EPROTO : 0;
 	ret = load16(q, &q->avail, AVAIL_INDEX, &available);
-	if (ret < 0)
+	if (ret < 0 || available == q->next_avail)
 		return ret;
-	if (available == q->next_avail)
-		return 0;
 	if ((uint16_t)(available - q->next_avail) > q->size)
-		return broken(q, "more chains are available than there are descriptors");
-	ret = load16(q, &q->avail, AVAIL_RING(q->next_avail % q->size), &head);
-	if (ret < 0)
-		return ret;
-
-	chain->head = head;
+		return fail(q, "queue %u: more chains are available than there are descriptors",
+			    q->index);
 	chain->nread = chain->nwrite = 0;
 	chain->read_len = chain->write_len = 0;
-	ret = collect(q, chain);
+	ret = load16(q, &q->avail, AVAIL_RING(q->next_avail % q->size), &chain->head);
+	if (ret == 0)
+		ret = collect(q, chain);
 	if (ret < 0) {
-		virtq_drop(chain);
+		virtq_unpin(chain);
 		return ret;
 	}
 	chain->write = &chain->iov[chain->nread];
@@ -212,86 +196,77 @@ int virtq_pop(struct virtq *q, struct virtq_chain *chain)
 	return 1;
 }
 
-void virtq_drop(struct virtq_chain *chain)
+void virtq_unpin(struct virtq_chain *chain)
 {
 	for (unsigned int i = 0; i < chain->nread + chain->nwrite; i++)
-		let_go(&chain->pin[i]);
+		unpin(&chain->pin[i]);
 	chain->nread = chain->nwrite = 0;
 	chain->read_len = chain->write_len = 0;
 }
 
-void virtq_unpop(struct virtq *q)
+void virtq_unpop(struct virtq *q, struct virtq_chain *chain)
 {
+	virtq_unpin(chain);
 	q->next_avail--;
 }
 
 /* --- the used ring ---------------------------------------------------------------------------- */
 
-void virtq_put(struct virtq *q, struct virtq_chain *chain, uint32_t written)
+void virtq_push(struct virtq *q, struct virtq_chain *chain, uint32_t written)
 {
-	virtq_drop(chain);
-	virtq_put_head(q, chain->head, written);
+	virtq_unpin(chain);
+	virtq_push_head(q, chain->head, written);
 }
 
-void virtq_put_head(struct virtq *q, uint16_t head, uint32_t written)
+void virtq_push_head(struct virtq *q, uint16_t head, uint32_t written)
 {
+	const struct vring_used_elem element = {.id = head, .len = written};
 	struct mem_pin pin;
 
-	if (!virtio_runs(q->dev) || !q->ready ||
-	    hold(q, &q->used, USED_RING(q->next_used % q->size), 8, MEM_FOR_WRITING, &pin) < 0)
+	if (!q->live || pin_area(q, &q->used, USED_RING(q->next_used % q->size), sizeof(element),
+				 MEM_FOR_WRITING, &pin) < 0)
 		return;
-	put_le32(pin.ptr, head);
-	put_le32((uint8_t *)pin.ptr + 4, written);
-	let_go(&pin);
+	memcpy(pin.ptr, &element, sizeof(element));
+	unpin(&pin);
 	q->next_used++;
 }
 
-/* Section 2.7.7.2, 2.7.10: the driver says after which element it wants to hear of it. */
-static bool wants_interrupt(struct virtq *q, uint16_t before)
+void virtq_flush(struct virtq *q)
 {
-	uint16_t word = 0;
-
-	if (virtio_has(q->dev, VIRTIO_RING_F_EVENT_IDX)) {
-		if (load16(q, &q->avail, USED_EVENT(q->size), &word) < 0)
-			return false;
-		return (uint16_t)(q->published - word - 1) < (uint16_t)(q->published - before);
-	}
-	if (load16(q, &q->avail, AVAIL_FLAGS, &word) < 0)
-		return false;
-	return !(word & VRING_AVAIL_F_NO_INTERRUPT);
+	if (q->live && q->flushed != q->next_used &&
+	    store16(q, &q->used, USED_INDEX, q->next_used) == 0)
+		q->flushed = q->next_used;
 }
 
-void virtq_show(struct virtq *q)
+int virtq_signal(struct virtq *q)
 {
-	if (q->shown == q->next_used || !virtio_runs(q->dev))
-		return;
-	if (store16(q, &q->used, USED_INDEX, q->next_used) == 0)
-		q->shown = q->next_used;
-}
+	const uint16_t before = q->signalled;
+	uint16_t wish = 0;
+	int ret;
 
-void virtq_publish(struct virtq *q)
-{
-	uint16_t before = q->published;
-
-	virtq_show(q);
-	if (before == q->shown || !virtio_runs(q->dev))
-		return;
-	q->published = q->shown;
+	virtq_flush(q);
+	if (!q->live || before == q->flushed)
+		return q->fault[0] ? -EPROTO : 0;
+	q->signalled = q->flushed;
 	/* first show, then read the wish: the driver does it the other way round */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (wants_interrupt(q, before))
-		virtio_interrupt(q->dev, VIRTIO_MMIO_INT_VRING);
+	ret = load16(q, &q->avail, q->event_idx ? USED_EVENT(q->size) : AVAIL_FLAGS, &wish);
+	if (ret < 0)
+		return ret;
+	/* section 2.7.7.2, 2.7.10: the driver says after which element it wants to hear of it */
+	if (q->event_idx)
+		return (uint16_t)(q->signalled - wish - 1) < (uint16_t)(q->signalled - before);
+	return !(wish & VRING_AVAIL_F_NO_INTERRUPT);
 }
 
 bool virtq_rearm(struct virtq *q)
 {
 	uint16_t available = 0;
 
-	if (!virtio_runs(q->dev) || !q->ready)
+	if (!q->live)
 		return false;
 	/* without event indices every chain is notified, and that is for old drivers only */
-	if (virtio_has(q->dev, VIRTIO_RING_F_EVENT_IDX) &&
-	    store16(q, &q->used, AVAIL_EVENT(q->size), q->next_avail) < 0)
+	if (q->event_idx && store16(q, &q->used, AVAIL_EVENT(q->size), q->next_avail) < 0)
 		return false;
 	atomic_thread_fence(memory_order_seq_cst);
 	if (load16(q, &q->avail, AVAIL_INDEX, &available) < 0)
@@ -299,35 +274,73 @@ bool virtq_rearm(struct virtq *q)
 	return available != q->next_avail;
 }
 
-void virtq_again(struct virtq *q)
+void virtq_kick(const struct virtq *q)
 {
-	uint64_t one = 1;
-	ssize_t n = write(q->source.fd, &one, sizeof(one));
-
-	(void)n; /* at its limit it is readable already */
+	event_raise(q->kick.fd);
 }
 
-void virtq_serve(struct virtq *q, uint32_t (*one)(struct virtio_device *dev, struct virtq *q,
-						  struct virtq_chain *chain))
-{
-	struct virtq_chain *chain = q->dev->chain;
-	unsigned int left = q->size;
+/* --- buffers ---------------------------------------------------------------------------------- */
 
-	do {
-		for (; left > 0 && virtq_pop(q, chain) > 0; left--)
-			virtq_put(q, chain, one(q->dev, q, chain));
-		virtq_publish(q);
-		if (left == 0) {
-			virtq_again(q);
-			return;
-		}
-	} while (virtq_rearm(q));
+static size_t min(size_t a, size_t b)
+{
+	return a < b ? a : b;
 }
+
+unsigned int iov_slice(const struct iovec *iov, unsigned int n, size_t offset, size_t len,
+		       struct iovec *out)
+{
+	unsigned int nout = 0;
+
+	for (unsigned int i = 0; i < n && len > 0; i++) {
+		struct iovec part = iov[i];
+		size_t skip = min(offset, part.iov_len);
+
+		offset -= skip;
+		part.iov_len = min(part.iov_len - skip, len);
+		if (part.iov_len == 0)
+			continue;
+		part.iov_base = (uint8_t *)part.iov_base + skip;
+		len -= part.iov_len;
+		out[nout++] = part;
+	}
+	return nout;
+}
+
+static size_t copy(const struct iovec *iov, unsigned int n, size_t offset, uint8_t *buf, size_t len,
+		   bool out)
+{
+	size_t done = 0;
+
+	for (unsigned int i = 0; i < n && done < len; i++) {
+		size_t skip = min(offset, iov[i].iov_len);
+		size_t part = min(iov[i].iov_len - skip, len - done);
+		uint8_t *at = (uint8_t *)iov[i].iov_base + skip;
+
+		memcpy(out ? buf + done : at, out ? at : buf + done, part);
+		offset -= skip;
+		done += part;
+	}
+	return done;
+}
+
+size_t iov_read(const struct iovec *iov, unsigned int n, size_t offset, void *buf, size_t len)
+{
+	return copy(iov, n, offset, buf, len, true);
+}
+
+size_t iov_write(const struct iovec *iov, unsigned int n, size_t offset, const void *buf,
+		 size_t len)
+{
+	/* which is only read */
+	return copy(iov, n, offset, (uint8_t *)(uintptr_t)buf, len, false);
+}
+
+/* --- for the transport ------------------------------------------------------------------------ */
 
 bool virtq_valid(const struct virtq *q)
 {
 	/* alignments: section 2.7, table of the three parts */
-	return q->size > 0 && (q->size & (q->size - 1)) == 0 && q->size <= q->dev->queue_max &&
+	return q->size > 0 && (q->size & (q->size - 1)) == 0 && q->size <= q->max_size &&
 	       is_aligned(q->desc.gpa, 16) && is_aligned(q->avail.gpa, 2) &&
 	       is_aligned(q->used.gpa, 4) &&
 	       q->avail.gpa <= UINT64_MAX - UINT64_C(8) * VIRTQ_MAX_SIZE &&
@@ -338,24 +351,32 @@ static void find(const struct virtq *q, struct virtq_area *area, uint64_t len, e
 {
 	struct mem_pin pin = {0};
 
-	if (q->ready && virtio_may_hold(q->dev))
-		mem_pin(q->dev->host->mem, area->gpa, len, use, NULL, &pin);
+	if (q->live && virtq_stable(q->mem))
+		mem_pin(q->mem, area->gpa, len, use, NULL, &pin);
 	area->at = pin.ptr;
-	let_go(&pin);
+	unpin(&pin);
 }
 
-void virtq_start(struct virtq *q)
+void virtq_start(struct virtq *q, const struct guest_mem *mem, const char *owner, uint64_t features)
 {
+	q->mem = mem;
+	q->owner = owner;
+	q->live = q->ready;
+	q->indirect = features >> VIRTIO_RING_F_INDIRECT_DESC & 1;
+	q->event_idx = features >> VIRTIO_RING_F_EVENT_IDX & 1;
 	/* with the words behind the rings, which event indices are in */
-	find(q, &q->desc, (uint64_t)q->size * DESC_BYTES, MEM_FOR_READING);
+	find(q, &q->desc, q->size * sizeof(struct vring_desc), MEM_FOR_READING);
 	find(q, &q->avail, USED_EVENT(q->size) + 2, MEM_FOR_READING);
 	find(q, &q->used, AVAIL_EVENT(q->size) + 2, MEM_FOR_WRITING);
 }
 
 void virtq_reset(struct virtq *q)
 {
-	q->desc = q->avail = q->used = (struct virtq_area){0};
-	q->size = q->dev->queue_max;
-	q->ready = false;
-	q->next_avail = q->next_used = q->shown = q->published = 0;
+	*q = (struct virtq){
+		.index = q->index,
+		.max_size = q->max_size,
+		.size = q->max_size,
+		.kick = q->kick,
+		.dev = q->dev,
+	};
 }

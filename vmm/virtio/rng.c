@@ -1,155 +1,257 @@
 // SPDX-License-Identifier: MIT
-#include "vmm/virtio/rng.h"
-
-#include "vmm/virtio/rng_source.h"
+/*
+ * A source of random bytes (virtio 1.2, section 5.4): a file of the host, or a character device.
+ *
+ * The kernel's own sources answer at once. Others, such as /dev/hwrng, take their time and may never
+ * answer, and a thread that waits in a driver cannot be called back: a thread of their own reads
+ * them, that nobody waits for. It is asked, and answers, through a pair of sockets, and shares
+ * nothing else with us; when our end is closed, it goes, now or when the source answers.
+ */
+#include "vmm/virtio/virtio.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/virtio_ids.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define QUEUE_SIZE 64
 
+/* Bytes that a request gets at most, however many it asks for: drivers come again (Linux asks for 32
+ * to 64 at a time), and a request takes the other devices' time. */
+#define MAX_BYTES 4096
+
+/* Character devices of the kernel itself: random, urandom, zero, ... (devices.txt of Linux) */
+#define MEM_MAJOR 1
+
 struct rng {
 	struct virtio_device virtio;
-	struct rng_source source;
-	struct loop_source ready; /* of a source that takes its time; fd -1: of none */
+	int fd;		 /* the source; -1: the reader has it */
+	uint64_t offset; /* in a file */
+	bool slow;
+	bool asked;		   /* the reader */
+	struct loop_source reader; /* its socket, from the first request on; else fd -1 */
 };
 
-/*
- * Answers one request: bytes it got, or -EAGAIN when they are not there yet. It gets RNG_SOURCE_MAX
- * bytes at most, however many it asks for: drivers come again (Linux asks for 32 to 64 at a time), and
- * a request takes the other devices' time.
- */
-static ssize_t answer(struct rng *rng, struct virtq_chain *chain)
-{
-	uint8_t bytes[RNG_SOURCE_MAX];
-	size_t want = chain->write_len < sizeof(bytes) ? chain->write_len : sizeof(bytes);
-	ssize_t n;
+/* --- the reader ------------------------------------------------------------------------------- */
 
-	if (want == 0)
-		return 0;
-	n = rng_source_read(&rng->source, bytes, want);
-	if (n == -EAGAIN && rng->source.reader)
-		return n;
-	if (n <= 0) {
-		virtio_complain(&rng->virtio, "its source gives no bytes (%s)",
-				n < 0 ? strerrorname_np((int)-n) : "it is at its end");
-		return 0;
+/* The reader's own: freed by it. */
+struct reader {
+	const struct sys *sys;
+	int fd, socket;
+};
+
+struct answer {
+	ssize_t n; /* bytes, or a negative errno */
+	uint8_t bytes[MAX_BYTES];
+};
+
+static void *reader_main(void *arg)
+{
+	struct reader *r = arg;
+	struct answer answer;
+	size_t want;
+
+	/* a device has no offset */
+	while (recv(r->socket, &want, sizeof(want), 0) == (ssize_t)sizeof(want)) {
+		answer.n = r->sys->ops->pread(r->sys->ctx, r->fd, answer.bytes, want, 0);
+		if (send(r->socket, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
+			break;
 	}
-	return (ssize_t)chain_write(chain, 0, bytes, (size_t)n);
+	close(r->socket);
+	sys_close(r->sys, &r->fd);
+	free(r);
+	return NULL;
 }
 
-/* Works off the queue, as virtq_serve() does, but for requests that have to wait. */
-static void serve(struct rng *rng, struct virtq *q)
+static int reader_start(struct rng *rng)
 {
-	struct virtq_chain *chain = rng->virtio.chain;
-	unsigned int left = q->size;
+	const struct sys *sys = rng->virtio.host->sys;
+	struct reader *r = malloc(sizeof(*r));
+	pthread_t thread;
+	int pair[2], ret;
 
-	do {
-		for (; left > 0 && virtq_pop(q, chain) > 0; left--) {
-			ssize_t n = answer(rng, chain);
-
-			if (n < 0) {
-				virtq_drop(chain);
-				virtq_unpop(q);
-				virtq_publish(q);
-				return;
-			}
-			virtq_put(q, chain, (uint32_t)n);
-		}
-		virtq_publish(q);
-		if (left == 0) {
-			virtq_again(q);
-			return;
-		}
-	} while (virtq_rearm(q));
-}
-
-static void notify(struct virtio_device *dev, unsigned int queue)
-{
-	serve((struct rng *)dev, &dev->queue[queue]);
-}
-
-static void source_ready(struct loop_source *source, uint32_t events)
-{
-	struct rng *rng = (struct rng *)((char *)source - offsetof(struct rng, ready));
-	struct virtq *q = &rng->virtio.queue[0];
-	uint64_t count;
-	ssize_t n = read(source->fd, &count, sizeof(count));
-
-	(void)n; /* nothing to read is fine */
-	(void)events;
-	if (q->ready && virtio_runs(&rng->virtio))
-		serve(rng, q);
-}
-
-static void destroy(struct virtio_device *dev)
-{
-	struct rng *rng = (struct rng *)dev;
-
-	if (rng->ready.fd >= 0)
-		loop_remove(dev->loop, &rng->ready);
-	rng_source_close(&rng->source);
-	virtio_destroy(dev);
-	free(rng);
-}
-
-static const struct virtio_ops ops = {
-	.name = "rng",
-	.id = VIRTIO_ID_RNG,
-	.notify = notify,
-	.destroy = destroy,
-};
-
-static int init(struct rng *rng, struct virtio_host *host, const char *source,
-		struct vmm_error *err)
-{
-	int ret = virtio_init(&rng->virtio, &ops, host, "rng", 1, QUEUE_SIZE, err);
-	int fd;
-
+	if (!r)
+		return -ENOMEM;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		free(r);
+		return -errno;
+	}
+	*r = (struct reader){.sys = sys, .fd = rng->fd, .socket = pair[1]};
+	rng->reader.fd = pair[0];
+	ret = loop_add(rng->virtio.loop, &rng->reader, EPOLLIN | EPOLLET, NULL);
 	if (ret == 0)
-		ret = rng_source_open(&rng->source, host->sys, source, err);
-	fd = ret < 0 ? -1 : rng_source_ready_fd(&rng->source);
-	if (fd < 0)
-		return ret;
-	rng->ready.fd = fd;
-	ret = loop_add(rng->virtio.loop, &rng->ready, EPOLLIN, err);
-	if (ret < 0)
-		rng->ready.fd = -1;
-	return ret;
-}
-
-int virtio_rng_create(struct virtio_device **dev, struct virtio_host *host, const char *source,
-		      struct vmm_error *err)
-{
-	struct rng *rng = calloc(1, sizeof(*rng));
-	int ret;
-
-	*dev = NULL;
-	if (!rng)
-		return vmm_error_errno(err, -ENOMEM, "unable to allocate a device");
-	rng->source.fd = -1;
-	rng->ready = (struct loop_source){.ready = source_ready, .fd = -1};
-	ret = init(rng, host, source, err);
+		ret = sys->ops->thread_start(sys->ctx, &thread, reader_main, r);
 	if (ret < 0) {
-		destroy(&rng->virtio);
+		close(pair[0]);
+		close(pair[1]);
+		rng->reader.fd = -1;
+		free(r);
 		return ret;
 	}
-	*dev = &rng->virtio;
+	pthread_detach(thread);
+	rng->fd = -1;
 	return 0;
 }
 
-void virtio_rng_check(const struct sys *sys, const struct vmm_config *config, files_fault_fn *fault,
-		      void *ctx)
+/* Asks the reader, or takes its answer; -EAGAIN: that is yet to come. */
+static ssize_t ask_reader(struct rng *rng, void *buf, size_t len)
 {
-	struct rng_source source;
-	struct vmm_error err;
+	struct answer answer;
+	int ret = rng->reader.fd < 0 ? reader_start(rng) : 0;
 
-	if (rng_source_open(&source, sys, config->rng.source, &err) < 0)
-		fault(ctx, &err);
-	else
-		rng_source_close(&source);
+	if (ret < 0)
+		return ret;
+	if (rng->asked) {
+		if (recv(rng->reader.fd, &answer, sizeof(answer), MSG_DONTWAIT) < 0)
+			return -errno;
+		rng->asked = false;
+		if (answer.n > 0)
+			memcpy(buf, answer.bytes, (size_t)answer.n < len ? (size_t)answer.n : len);
+		return answer.n < (ssize_t)len ? answer.n : (ssize_t)len;
+	}
+	if (send(rng->reader.fd, &len, sizeof(len), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return -errno;
+	rng->asked = true;
+	return -EAGAIN;
 }
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+static ssize_t read_source(struct rng *rng, void *buf, size_t len)
+{
+	const struct sys *sys = rng->virtio.host->sys;
+	ssize_t n;
+
+	if (rng->slow)
+		return ask_reader(rng, buf, len);
+	n = sys->ops->pread(sys->ctx, rng->fd, buf, len, rng->offset);
+	rng->offset += n > 0 ? (size_t)n : 0;
+	return n;
+}
+
+static int fill(struct virtio_device *dev, struct virtq *q, struct virtq_chain *chain)
+{
+	struct rng *rng = container_of(dev, struct rng, virtio);
+	uint8_t bytes[MAX_BYTES];
+	size_t want = chain->write_len < sizeof(bytes) ? chain->write_len : sizeof(bytes);
+	ssize_t n;
+
+	(void)q;
+	if (want == 0)
+		return 0;
+	n = read_source(rng, bytes, want);
+	if (n == -EAGAIN && rng->slow)
+		return -1;
+	if (n > 0)
+		return (int)chain_write(chain, 0, bytes, (size_t)n);
+	virtio_complain(dev, "its source gives no bytes (%s)",
+			n < 0 ? strerrorname_np((int)-n) : "it is at its end");
+	return 0;
+}
+
+static void kick(struct virtio_device *dev, struct virtq *q)
+{
+	(void)dev;
+	virtio_serve(q, fill);
+}
+
+static void reader_ready(struct loop_source *source, uint32_t events)
+{
+	struct rng *rng = container_of(source, struct rng, reader);
+
+	(void)events;
+	virtio_serve(&rng->virtio.queue[0], fill);
+}
+
+/* --- the device ------------------------------------------------------------------------------- */
+
+static size_t count(const struct vmm_config *config)
+{
+	return config->rng.present;
+}
+
+/* A descriptor, without waiting for anything: pipes, sockets and folders are refused. */
+static int open_source(const struct sys *sys, const char *path, bool *slow, struct vmm_error *err)
+{
+	/* O_NONBLOCK: a named pipe in the place of a file must not hang us */
+	int fd = sys->ops->open(sys->ctx, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	struct sys_identity id;
+	int off = 0, ret;
+
+	if (fd < 0)
+		return vmm_error_errno(err, fd, "rng.source: unable to open %s", path);
+	ret = sys->ops->identify(sys->ctx, fd, &id);
+	*slow = ret == 0 && id.kind == SYS_CHAR && major(id.dev) != MEM_MAJOR;
+	/* the reader may wait: asking again and again is what it is there to spare */
+	if (*slow)
+		ret = sys->ops->ioctl(sys->ctx, fd, FIONBIO, &off);
+	if (ret < 0)
+		vmm_error_errno(err, ret, "rng.source: unable to look at %s", path);
+	else if (id.kind != SYS_REGULAR && id.kind != SYS_CHAR)
+		ret = vmm_error_set(err, -EINVAL,
+				    "rng.source: %s is neither a file nor a character device",
+				    path);
+	if (ret < 0) {
+		sys_close(sys, &fd);
+		return ret;
+	}
+	return fd;
+}
+
+static int check(const struct sys *sys, const struct vmm_config *config, size_t index,
+		 struct vmm_error *err)
+{
+	bool slow;
+	int fd = open_source(sys, config->rng.source, &slow, err);
+
+	(void)index;
+	if (fd < 0)
+		return fd;
+	sys_close(sys, &fd);
+	return 0;
+}
+
+static int open_rng(struct virtio_device *dev, const struct vmm_config *config, size_t index,
+		    struct vmm_error *err)
+{
+	struct rng *rng = container_of(dev, struct rng, virtio);
+	int ret = virtio_queues(dev, 1, QUEUE_SIZE, err);
+
+	(void)index;
+	rng->reader = (struct loop_source){reader_ready, -1};
+	rng->fd = -1;
+	if (ret == 0)
+		ret = open_source(dev->host->sys, config->rng.source, &rng->slow, err);
+	if (ret < 0)
+		return ret;
+	rng->fd = ret;
+	return 0;
+}
+
+static void close_rng(struct virtio_device *dev)
+{
+	struct rng *rng = container_of(dev, struct rng, virtio);
+
+	if (rng->reader.fd >= 0) {
+		loop_remove(dev->loop, &rng->reader);
+		close(rng->reader.fd);
+	}
+	sys_close(dev->host->sys, &rng->fd);
+}
+
+const struct virtio_ops virtio_rng = {
+	.name = "rng",
+	.id = VIRTIO_ID_RNG,
+	.size = sizeof(struct rng),
+	.count = count,
+	.check = check,
+	.open = open_rng,
+	.kick = kick,
+	.close = close_rng,
+};

@@ -4,7 +4,6 @@
  * the host to the guest, the credit of both (section 5.10.6.3), and how it ends
  * (5.10.6.5, 5.10.6.6).
  */
-#include "vmm/base/bytes.h"
 #include "vmm/virtio/vsock_internal.h"
 
 #include <errno.h>
@@ -258,7 +257,7 @@ void vsock_take_data(struct vsock_conn *c, const struct virtq_chain *chain, uint
 
 /* --- from host to guest ----------------------------------------------------------------------- */
 
-void vsock_take_credit(struct vsock_conn *c, const struct vsock_packet *p)
+void vsock_take_credit(struct vsock_conn *c, const struct virtio_vsock_hdr *p)
 {
 	c->guest_alloc = p->buf_alloc;
 	c->guest_forwarded = p->fwd_cnt;

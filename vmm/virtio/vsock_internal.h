@@ -2,11 +2,11 @@
 /*
  * The parts of the vsock device. All of it runs in the device's I/O thread.
  *
- *	vsock.c		the device, and what to do with a packet that the guest sent
- *	vsock_rx.c	packets to the guest: who sends next, and from where the bytes come
+ *	vsock.c		the device, and packets: what to do with one that the guest sent, who sends
+ *			the next to it, and from where the bytes come
  *	vsock_conn.c	a connection: its two streams, their credit, its end
- *	vsock_begin.c	how connections begin: CONNECT, and calls to PATH_PORT
- *	vsock_mux.c	which connections there are, and what happens to them after some time
+ *	vsock_mux.c	which connections there are, how they begin: CONNECT, and calls to PATH_PORT;
+ *			what happens to them after some time
  *
  * What is bounded, and how: a guest has at most max_conns connections, each with one descriptor, as
  * long as the process has some to spare, and a share of VSOCK_BUFFERS of memory for bytes that a
@@ -17,8 +17,9 @@
 #ifndef VMM_VIRTIO_VSOCK_INTERNAL_H
 #define VMM_VIRTIO_VSOCK_INTERNAL_H
 
+#include "vmm/base/timer.h"
 #include "vmm/base/unix_listener.h"
-#include "vmm/virtio/vsock.h"
+#include "vmm/virtio/virtio.h"
 
 #include <linux/virtio_vsock.h>
 #include <sys/queue.h>
@@ -27,7 +28,7 @@
 #define VSOCK_RX 0
 #define VSOCK_TX 1
 
-#define VSOCK_HEADER	44	/* bytes; section 5.10.6 */
+#define VSOCK_HEADER	sizeof(struct virtio_vsock_hdr) /* section 5.10.6 */
 #define VSOCK_READ	KIB(80) /* the most that one connection sends before it is another's turn */
 #define VSOCK_BATCH	20	/* receive buffers filled by one read: those of Linux take 4 KiB */
 #define VSOCK_TURN	256	/* a packet is one unit of work, and so are 4 KiB of data */
@@ -41,16 +42,6 @@
 /* ports of programs that connect: from here to 2^31, far from those of services */
 #define VSOCK_FIRST_PORT (1u << 30)
 #define VSOCK_BOTH	 (VIRTIO_VSOCK_SHUTDOWN_RCV | VIRTIO_VSOCK_SHUTDOWN_SEND)
-
-/* A packet's header, in the byte order of this machine. */
-struct vsock_packet {
-	uint64_t src_cid, dst_cid;
-	uint32_t src_port, dst_port;
-	uint32_t len;
-	uint16_t type, op;
-	uint32_t flags;
-	uint32_t buf_alloc, fwd_cnt;
-};
 
 enum vsock_state {
 	VSOCK_GREETING,	  /* a program has connected; its CONNECT line is to come */
@@ -109,13 +100,14 @@ LIST_HEAD(vsock_bucket, vsock_conn);
 
 struct vsock {
 	struct virtio_device virtio;
-	uint8_t config[8]; /* guest_cid */
+	struct virtio_vsock_config config;
 	uint32_t cid;
 	const char *path;
 
 	/* packets to the guest */
 	struct vsock_list pending; /* connections that can send */
-	struct vsock_packet reply[VSOCK_REPLIES];
+	unsigned int work;	   /* units, since it was the others' turn */
+	struct virtio_vsock_hdr reply[VSOCK_REPLIES];
 	unsigned int reply_at, nreplies;
 	bool tx_waits;		    /* for room among the replies */
 	struct virtq_chain *chains; /* VSOCK_BATCH of them, while the device is active */
@@ -132,7 +124,7 @@ struct vsock {
 	struct unix_listener listener;
 	struct loop_source accept;
 	bool accepting;
-	struct loop_source tick; /* a timerfd */
+	struct timer tick;
 	bool ticking;
 
 	/* milliseconds: for the CONNECT line, the guest's answer, a listener that is busy, bytes
@@ -140,15 +132,14 @@ struct vsock {
 	unsigned int greeting_ms, answer_ms, busy_ms, drain_ms, ask_ms;
 };
 
-/* --- vsock_rx.c ------------------------------------------------------------------------------- */
+/* --- vsock.c ---------------------------------------------------------------------------------- */
 
 /* Sends what there is to send, as far as the guest has buffers for it. After everything that may
  * have made something to send. */
 void vsock_pump(struct vsock *v);
 
-/* Answers a packet that belongs to no connection; vsock_can_reply() was true before. */
-void vsock_reply_reset(struct vsock *v, const struct vsock_packet *to);
-bool vsock_can_reply(const struct vsock *v);
+/* Answers a packet that belongs to no connection. There is room among the replies. */
+void vsock_reply_reset(struct vsock *v, const struct virtio_vsock_hdr *to);
 
 /* --- vsock_conn.c ----------------------------------------------------------------------------- */
 
@@ -178,7 +169,7 @@ void vsock_forget(struct vsock_conn *c);
 void vsock_ask(struct vsock_conn *c);
 
 /* Packets of the guest. */
-void vsock_take_credit(struct vsock_conn *c, const struct vsock_packet *p);
+void vsock_take_credit(struct vsock_conn *c, const struct virtio_vsock_hdr *p);
 void vsock_take_data(struct vsock_conn *c, const struct virtq_chain *chain, uint32_t len);
 void vsock_take_shutdown(struct vsock_conn *c, uint32_t flags);
 
@@ -186,29 +177,11 @@ void vsock_take_shutdown(struct vsock_conn *c, uint32_t flags);
  * nothing to send. */
 size_t vsock_read(struct vsock_conn *c, struct iovec *iov, unsigned int n, size_t room);
 
-/* --- vsock_begin.c ---------------------------------------------------------------------------- */
-
-/* The guest asks for a connection that does not exist yet. */
-void vsock_connect(struct vsock *v, const struct vsock_packet *p);
-
-/* Tries to reach whoever listens for a connection in VSOCK_CONNECTING. -EAGAIN when too many calls
- * wait there already. */
-int vsock_call(struct vsock_conn *c);
-
-/* The program of a connection in VSOCK_GREETING has sent something. May free it. */
-void vsock_greet(struct vsock_conn *c);
-
-/* The guest has accepted. May free it. */
-void vsock_accepted(struct vsock_conn *c);
-
 /* --- vsock_mux.c ------------------------------------------------------------------------------ */
 
-void vsock_mux_init(struct vsock *v);
+/* Listens at v->path; undone by vsock_mux_close(), also after a failure. */
 int vsock_mux_open(struct vsock *v, struct vmm_error *err);
 void vsock_mux_close(struct vsock *v);
-
-/* Has the process a descriptor for one more connection, and still enough for all else? */
-bool vsock_may_open(const struct vsock *v);
 
 /* Listens for programs of the host, or lets them wait. */
 void vsock_accept(struct vsock *v, bool on);
@@ -219,8 +192,11 @@ struct vsock_conn *vsock_find(struct vsock *v, uint32_t host_port, uint32_t gues
  * are too many already (NULL). */
 struct vsock_conn *vsock_new(struct vsock *v, int fd, enum vsock_state state);
 
-/* From now on found by its ports. */
-void vsock_hash(struct vsock_conn *c);
+/* The guest asks for a connection that does not exist yet. */
+void vsock_connect(struct vsock *v, const struct virtio_vsock_hdr *p);
+
+/* The guest has accepted. May free it. */
+void vsock_accepted(struct vsock_conn *c);
 
 /* Not found any more by its ports, which may be used again. */
 void vsock_unhash(struct vsock_conn *c);

@@ -41,7 +41,7 @@ static void setup(void)
 static int look(void)
 {
 	struct blk_image image;
-	int ret = blk_image_open(&image, &sys, &disk, 3, false, &err);
+	int ret = blk_image_open(&image, &sys, disk, 3, false, &err);
 
 	if (ret == 0)
 		blk_image_close(&image, &sys);
@@ -87,13 +87,13 @@ START_TEST(an_image_of_another_format_is_refused_by_name_unless_raw_is_said)
 	begin_with(formats[_i].offset, formats[_i].bytes, formats[_i].len);
 	snprintf(says, sizeof(says), "%s is a %s image", path, formats[_i].name);
 	for (int readonly = 0; readonly < 2; readonly++) {
-		disk.readonly = readonly;
-		disk.format = CONFIG_DISK_AUTO;
+		disk->readonly = readonly;
+		disk->format = CONFIG_DISK_AUTO;
 		ck_assert_int_eq(look(), -EINVAL);
 		ck_assert_msg(strstr(err.text, says) != NULL, "%s", err.text);
 		ck_assert_ptr_nonnull(strstr(err.text, "disk[3].path: "));
 		ck_assert_ptr_nonnull(strstr(err.text, "format = \"raw\""));
-		disk.format = CONFIG_DISK_RAW;
+		disk->format = CONFIG_DISK_RAW;
 		ck_assert_msg(look() == 0, "%s", err.text);
 	}
 }
@@ -124,7 +124,7 @@ START_TEST(a_read_only_block_device_is_refused_unless_readonly_is_said)
 	ck_assert_int_eq(look(), -EROFS);
 	ck_assert_ptr_nonnull(strstr(err.text, "cannot be written to"));
 	ck_assert_ptr_nonnull(strstr(err.text, "readonly = true"));
-	disk.readonly = true;
+	disk->readonly = true;
 	ck_assert_msg(look() == 0, "%s", err.text);
 }
 END_TEST
@@ -135,16 +135,16 @@ START_TEST(a_check_sees_the_lock_of_a_vm_and_takes_none)
 {
 	struct blk_image vm, checked;
 
-	ck_assert_int_eq(blk_image_open(&vm, &sys, &disk, 0, true, &err), 0);
+	ck_assert_int_eq(blk_image_open(&vm, &sys, disk, 0, true, &err), 0);
 	ck_assert_int_eq(look(), -EAGAIN);
 	ck_assert_ptr_nonnull(strstr(err.text, "in use by another VM"));
-	disk.readonly = true;
+	disk->readonly = true;
 	ck_assert_int_eq(look(), -EAGAIN);
-	disk.readonly = false;
+	disk->readonly = false;
 	blk_image_close(&vm, &sys);
 
-	ck_assert_int_eq(blk_image_open(&checked, &sys, &disk, 0, false, &err), 0);
-	ck_assert_msg(blk_image_open(&vm, &sys, &disk, 0, true, &err) == 0, "%s", err.text);
+	ck_assert_int_eq(blk_image_open(&checked, &sys, disk, 0, false, &err), 0);
+	ck_assert_msg(blk_image_open(&vm, &sys, disk, 0, true, &err) == 0, "%s", err.text);
 	blk_image_close(&vm, &sys);
 	blk_image_close(&checked, &sys);
 }

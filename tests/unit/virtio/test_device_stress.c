@@ -9,11 +9,7 @@
 #include "tests/unit/device_stress.h"
 #include "tests/unit/net_fixture.h"
 #include "tests/unit/suite.h"
-#include "vmm/virtio/balloon.h"
-#include "vmm/virtio/blk.h"
 #include "vmm/virtio/console.h"
-#include "vmm/virtio/rng.h"
-#include "vmm/virtio/vsock.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -35,7 +31,6 @@ static struct loop loop[IO_THREADS];
 static struct vmm_log log_nowhere;
 static struct net_host h;
 static struct virtio_host host, host_of_nets;
-static struct vmm_config config; /* disks, console, balloon */
 static struct guest guest[DEVICES];
 static unsigned int nguests;
 static struct virtio_device *console;
@@ -362,6 +357,9 @@ static void configure(void)
 	set("net[0].tx-bandwidth", "3000000");
 	set_path("net[1].socket", "", "stream");
 	set_path("console.output", "unix:", "console");
+	set_path("vsock.path", "", "vsock");
+	set("vsock.cid", "42"); /* CID */
+	set("rng.source", "\"/dev/urandom\"");
 	set("balloon.size", "\"1M\"");
 	set("balloon.reporting", "true");
 	for (unsigned int i = 0; i < 2; i++) {
@@ -372,35 +370,26 @@ static void configure(void)
 	}
 }
 
+static void create(const struct virtio_ops *ops, struct virtio_host *from, size_t index)
+{
+	static struct vmm_error err;
+	struct virtio_device *dev;
+
+	ck_assert_msg(virtio_create(&dev, ops, from, &h.config, index, &err) == 0, "%s", err.text);
+	add(dev, nguests);
+}
+
 static void create_all(void)
 {
-	char path[80];
-	struct virtio_device *dev;
-	struct vmm_error err = {0};
-	int ret;
-
-	ck_assert_int_eq(virtio_rng_create(&dev, &host, "/dev/urandom", &err), 0);
-	add(dev, 0);
-	for (unsigned int i = 0; i < 2; i++) {
-		ret = virtio_blk_create(&dev, &host, &h.config.disk[i], i, &err);
-		ck_assert_msg(ret == 0, "%s", err.text);
-		add(dev, 1 + i);
-	}
-	for (unsigned int i = 0; i < 2; i++) {
-		ret = virtio_net_create(&dev, &host_of_nets, &h.config, i, &err);
-		ck_assert_msg(ret == 0, "%s", err.text);
-		add(dev, 3 + i);
-	}
-	ret = virtio_console_create(&dev, &host, &h.config.console, &err);
-	ck_assert_msg(ret == 0, "%s", err.text);
-	add(console = dev, 5);
-	ck_assert_int_eq(virtio_balloon_create(&dev, &host, &h.config.balloon, &err), 0);
-	add(dev, 6);
-	snprintf(path, sizeof(path), "%s/vsock", dir);
-	config.vsock.path = strdup(path);
-	ret = virtio_vsock_create(&dev, &host, CID, config.vsock.path, &err);
-	ck_assert_msg(ret == 0, "%s", err.text);
-	add(dev, 7);
+	create(&virtio_rng, &host, 0);
+	create(&virtio_blk, &host, 0);
+	create(&virtio_blk, &host, 1);
+	create(&virtio_net, &host_of_nets, 0);
+	create(&virtio_net, &host_of_nets, 1);
+	create(&virtio_console, &host, 0);
+	console = guest[nguests - 1].dev;
+	create(&virtio_balloon, &host, 0);
+	create(&virtio_vsock, &host, 0);
 }
 
 static void *run_loop(void *arg)
@@ -416,14 +405,8 @@ static void stop_loop(void *arg)
 
 static void destroy_all(void)
 {
-	while (nguests > 0) {
-		struct virtio_device *dev = guest[--nguests].dev;
-
-		if (dev->active && dev->ops->reset)
-			dev->ops->reset(dev);
-		dev->ops->destroy(dev);
-	}
-	free((char *)config.vsock.path);
+	while (nguests > 0)
+		virtio_destroy(guest[--nguests].dev);
 	net_host_close(&h);
 	for (unsigned int i = 0; i < IO_THREADS; i++)
 		loop_destroy(&loop[i]);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The balloon: what the guest gives away is given back to the host, and nothing else. */
 #include "tests/unit/suite.h"
-#include "vmm/virtio/balloon.h"
-
 #include "tests/unit/virtio_driver.h"
 #include "vmm/virtio/devices.h"
 
@@ -20,12 +18,16 @@ static struct vmm_error err;
 
 static void setup(void)
 {
-	struct config_balloon config = {
-		.present = true, .size = MIB(3), .deflate_on_oom = true, .reporting = true};
+	struct vmm_config config = {
+		.balloon = {.present = true,
+			    .size = MIB(3),
+			    .deflate_on_oom = true,
+			    .reporting = true},
+	};
 	struct virtio_device *dev;
 
 	world_setup(&world, false);
-	ck_assert_int_eq(virtio_balloon_create(&dev, &world.host, &config, &err), 0);
+	ck_assert_int_eq(virtio_create(&dev, &virtio_balloon, &world.host, &config, 0, &err), 0);
 	driver_attach(&d, &world, dev);
 	driver_start(&d, 1 << VIRTIO_BALLOON_F_REPORTING, 32);
 	/* every byte of RAM behind the queues tells whether its page was given back */

@@ -30,7 +30,7 @@ static uint64_t config(size_t offset, unsigned int len)
 
 START_TEST(the_configuration_space_is_complete)
 {
-	disk.queues = 4;
+	disk->queues = 4;
 	blk_create();
 	ck_assert_uint_eq(driver_read(&d, VIRTIO_MMIO_DEVICE_ID), 2);
 	ck_assert_uint_eq(driver_offered(&d) & ((1 << 24) - 1), ALL_WRITABLE);
@@ -234,7 +234,7 @@ START_TEST(the_serial_number_is_told)
 	ck_assert_mem_eq(id, "disk0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
 	driver_detach(&d);
 
-	disk.serial = (char[]){"12345678901234567890"};
+	disk->serial = (char[]){"12345678901234567890"};
 	blk_start(FEATURES);
 	ck_assert_uint_eq(blk_request(VIRTIO_BLK_T_GET_ID, 0, NULL, 20, id, NULL), 0);
 	ck_assert_mem_eq(id, long_one, 20);
@@ -308,8 +308,8 @@ START_TEST(direct_io_takes_any_alignment)
 	struct blk_image probe;
 
 	host.engine = (enum engine)_i;
-	disk.direct = true;
-	if (blk_image_open(&probe, sys_host(), &disk, 0, false, &err) == -EINVAL)
+	disk->direct = true;
+	if (blk_image_open(&probe, sys_host(), disk, 0, false, &err) == -EINVAL)
 		return; /* not on this file system, and that is said */
 	blk_image_close(&probe, sys_host());
 	blk_start(FEATURES);
@@ -342,28 +342,28 @@ START_TEST(a_writable_image_belongs_to_one_vm)
 {
 	struct virtio_device *a, *b;
 
-	ck_assert_int_eq(virtio_blk_create(&a, &world.host, &disk, 0, &err), 0);
+	ck_assert_int_eq(blk_open(&a, 0), 0);
 	for (int readonly = 0; readonly <= 1; readonly++) {
-		disk.readonly = readonly;
-		ck_assert_int_eq(virtio_blk_create(&b, &world.host, &disk, 3, &err), -EAGAIN);
+		disk->readonly = readonly;
+		ck_assert_int_eq(blk_open(&b, 3), -EAGAIN);
 		ck_assert_ptr_null(b);
 		ck_assert_ptr_nonnull(strstr(err.text, "disk[3].path"));
 		ck_assert_ptr_nonnull(strstr(err.text, path));
 		ck_assert_ptr_nonnull(strstr(err.text, "in use by another VM"));
 	}
-	a->ops->destroy(a);
-	ck_assert_int_eq(virtio_blk_create(&a, &world.host, &disk, 0, &err), 0);
-	ck_assert_int_eq(virtio_blk_create(&b, &world.host, &disk, 1, &err), 0);
-	b->ops->destroy(b);
-	disk.readonly = false;
-	ck_assert_int_eq(virtio_blk_create(&b, &world.host, &disk, 1, &err), -EAGAIN);
-	a->ops->destroy(a);
+	virtio_destroy(a);
+	ck_assert_int_eq(blk_open(&a, 0), 0);
+	ck_assert_int_eq(blk_open(&b, 1), 0);
+	virtio_destroy(b);
+	disk->readonly = false;
+	ck_assert_int_eq(blk_open(&b, 1), -EAGAIN);
+	virtio_destroy(a);
 }
 END_TEST
 
 START_TEST(a_read_only_disk_is_only_read)
 {
-	disk.readonly = true;
+	disk->readonly = true;
 	blk_create();
 	ck_assert_uint_eq(driver_offered(&d) & (F(RO) | F(DISCARD) | F(WRITE_ZEROES)), F(RO));
 	driver_start(&d, F(RO) | 1ULL << VIRTIO_RING_F_INDIRECT_DESC, 16);
@@ -394,15 +394,15 @@ START_TEST(files_that_are_no_image_are_refused)
 	struct virtio_device *dev;
 
 	for (int readonly = 0; readonly <= 1; readonly++) {
-		disk.readonly = readonly;
-		disk.path = (char[]){"/dev/null"};
-		ck_assert_int_eq(virtio_blk_create(&dev, &world.host, &disk, 0, &err), -EINVAL);
-		disk.path = (char[]){"/no/such/file"};
-		ck_assert_int_eq(virtio_blk_create(&dev, &world.host, &disk, 0, &err), -ENOENT);
+		disk->readonly = readonly;
+		disk->path = (char[]){"/dev/null"};
+		ck_assert_int_eq(blk_open(&dev, 0), -EINVAL);
+		disk->path = (char[]){"/no/such/file"};
+		ck_assert_int_eq(blk_open(&dev, 0), -ENOENT);
 		ck_assert_ptr_nonnull(strstr(err.text, "disk[0].path: unable to open /no/such"));
-		disk.path = path;
+		disk->path = path;
 		ck_assert_int_eq(truncate(path, 511), 0);
-		ck_assert_int_eq(virtio_blk_create(&dev, &world.host, &disk, 0, &err), -EINVAL);
+		ck_assert_int_eq(blk_open(&dev, 0), -EINVAL);
 		ck_assert_ptr_nonnull(strstr(err.text, "smaller than a sector"));
 	}
 }

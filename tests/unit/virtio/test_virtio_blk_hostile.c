@@ -146,7 +146,7 @@ END_TEST
 
 START_TEST(a_queue_in_private_memory_costs_the_device)
 {
-	host.engine = ENGINE_WAIT;
+	world_make_private(&world, 0, PAGE_SIZE, false); /* a VM with conversions */
 	blk_start(FEATURES);
 	world_make_private(&world, d.queue[0].avail, PAGE_SIZE, true);
 	driver_write(&d, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
@@ -315,9 +315,9 @@ START_TEST(requests_above_the_limit_are_late_and_not_lost)
 	unsigned int n = 0;
 
 	if (_i == 0)
-		disk.iops = 10;
+		disk->iops = 10;
 	else
-		disk.bandwidth = 5120;
+		disk->bandwidth = 5120;
 	blk_start(FEATURES);
 	for (int i = 0; i < 4; i++)
 		blk_send(VIRTIO_BLK_T_IN, 0, NULL, 512, true);
@@ -342,7 +342,7 @@ END_TEST
 
 START_TEST(a_reset_ends_the_wait_for_the_limit)
 {
-	disk.iops = 1;
+	disk->iops = 1;
 	blk_start(FEATURES);
 	for (int i = 0; i < 4; i++)
 		blk_send(VIRTIO_BLK_T_IN, 0, NULL, 512, true);

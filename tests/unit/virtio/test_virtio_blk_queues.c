@@ -49,7 +49,7 @@ static void take_answers(unsigned int q, bool more)
 
 static void start_queues(unsigned int n)
 {
-	disk.queues = n;
+	disk->queues = n;
 	blk_start(FEATURES);
 	make_slots();
 	data_len[0] = data_len[1] = 512;
@@ -99,7 +99,7 @@ END_TEST
 START_TEST(a_busy_queue_starves_no_other_of_the_requests_in_a_second)
 {
 	host.engine = (enum engine)_i;
-	disk.iops = 2000;
+	disk->iops = 2000;
 	start_queues(2);
 	compete();
 	ck_assert_uint_ge(answered[1], answered[0] / 16);
@@ -112,7 +112,7 @@ END_TEST
 START_TEST(a_busy_queue_starves_no_other_of_the_bytes_in_a_second)
 {
 	host.engine = (enum engine)_i;
-	disk.bandwidth = 5000000;
+	disk->bandwidth = 5000000;
 	start_queues(2);
 	data_len[0] = 16384;
 	data_len[1] = 4096;

@@ -26,11 +26,15 @@ static char path[128];
 
 static void start(enum endpoint_kind kind, uint32_t columns, uint32_t rows)
 {
-	struct config_console config = {
-		.output = {.kind = kind, .path = path}, .columns = columns, .rows = rows};
+	struct vmm_config config = {
+		.console = {.output = {.kind = kind, .path = path},
+			    .columns = columns,
+			    .rows = rows},
+	};
 	struct virtio_device *dev;
 
-	ck_assert_msg(virtio_console_create(&dev, &world.host, &config, &err) == 0, "%s", err.text);
+	ck_assert_msg(virtio_create(&dev, &virtio_console, &world.host, &config, 0, &err) == 0,
+		      "%s", err.text);
 	driver_attach(&d, &world, dev);
 }
 
@@ -335,10 +339,11 @@ END_TEST
 START_TEST(an_output_that_cannot_be_opened_is_named)
 {
 	char name[] = "/no/such/folder/file";
-	struct config_console config = {.output = {.kind = ENDPOINT_FILE, .path = name}};
+	struct vmm_config config = {.console = {.output = {.kind = ENDPOINT_FILE, .path = name}}};
 	struct virtio_device *dev;
 
-	ck_assert_int_eq(virtio_console_create(&dev, &world.host, &config, &err), -ENOENT);
+	ck_assert_int_eq(virtio_create(&dev, &virtio_console, &world.host, &config, 0, &err),
+			 -ENOENT);
 	ck_assert_ptr_nonnull(strstr(err.text, "console: "));
 	ck_assert_ptr_nonnull(strstr(err.text, "/no/such/folder/file"));
 }

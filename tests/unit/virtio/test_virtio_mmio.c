@@ -31,12 +31,12 @@ static int activate(struct virtio_device *dev)
 	return p->activate_ret;
 }
 
-static void notify(struct virtio_device *dev, unsigned int queue)
+static void kick(struct virtio_device *dev, struct virtq *q)
 {
 	struct probe *p = (struct probe *)dev;
 
 	p->notifications++;
-	p->last_queue = queue;
+	p->last_queue = q->index;
 }
 
 static void reset(struct virtio_device *dev)
@@ -50,41 +50,47 @@ static void write_config(struct virtio_device *dev, uint32_t offset, const void 
 
 	p->written_offset = offset;
 	p->written_len = len;
-	virtio_set_config(dev, offset, data, len);
+	memcpy(p->config + offset, data, len);
 }
 
-static void destroy(struct virtio_device *dev)
+static int open_probe(struct virtio_device *dev, const struct vmm_config *config, size_t index,
+		      struct vmm_error *err)
 {
-	virtio_destroy(dev);
+	struct probe *p = (struct probe *)dev;
+
+	(void)config, (void)index;
+	dev->offered = 1 << 5;
+	for (uint8_t i = 0; i < sizeof(p->config); i++)
+		p->config[i] = i + 1;
+	dev->config = p->config;
+	dev->config_len = sizeof(p->config);
+	return virtio_queues(dev, 3, 64, err);
 }
 
 static const struct virtio_ops ops = {
 	.name = "probe",
 	.id = 42,
 	.activate = activate,
-	.notify = notify,
+	.size = sizeof(struct probe),
+	.open = open_probe,
+	.kick = kick,
 	.reset = reset,
 	.write_config = write_config,
-	.destroy = destroy,
 };
 
 static struct world world;
 static struct driver d;
-static struct probe probe;
+static struct probe *probe;
 
 static void start(bool confidential)
 {
+	struct virtio_device *dev;
 	struct vmm_error err;
 
 	world_setup(&world, confidential);
-	memset(&probe, 0, sizeof(probe));
-	ck_assert_int_eq(virtio_init(&probe.virtio, &ops, &world.host, "probe", 3, 64, &err), 0);
-	probe.virtio.offered = 1 << 5;
-	for (uint8_t i = 0; i < sizeof(probe.config); i++)
-		probe.config[i] = i + 1;
-	probe.virtio.config = probe.config;
-	probe.virtio.config_len = sizeof(probe.config);
-	driver_attach(&d, &world, &probe.virtio);
+	ck_assert_int_eq(virtio_create(&dev, &ops, &world.host, NULL, 0, &err), 0);
+	probe = (struct probe *)dev;
+	driver_attach(&d, &world, dev);
 }
 
 static void setup(void)
@@ -125,17 +131,17 @@ END_TEST
 START_TEST(a_driver_that_keeps_the_order_activates_the_device)
 {
 	driver_start(&d, 1 << 5, 8);
-	ck_assert_uint_eq(probe.activations, 1);
-	ck_assert(virtio_has(&probe.virtio, 5));
-	ck_assert(!virtio_has(&probe.virtio, VIRTIO_RING_F_EVENT_IDX));
+	ck_assert_uint_eq(probe->activations, 1);
+	ck_assert(virtio_has(&probe->virtio, 5));
+	ck_assert(!virtio_has(&probe->virtio, VIRTIO_RING_F_EVENT_IDX));
 	ck_assert_uint_eq(driver_status(&d), 0xf);
 	driver_ok(&d); /* again: nothing */
-	ck_assert_uint_eq(probe.activations, 1);
+	ck_assert_uint_eq(probe->activations, 1);
 	driver_write(&d, VIRTIO_MMIO_STATUS, 0);
-	ck_assert_uint_eq(probe.resets, 1);
+	ck_assert_uint_eq(probe->resets, 1);
 	ck_assert_uint_eq(driver_status(&d), 0);
 	driver_write(&d, VIRTIO_MMIO_STATUS, 0); /* not active: nothing to reset */
-	ck_assert_uint_eq(probe.resets, 1);
+	ck_assert_uint_eq(probe->resets, 1);
 }
 END_TEST
 
@@ -151,7 +157,7 @@ START_TEST(steps_in_the_wrong_order_lead_nowhere)
 	/* features that lack VERSION_1 */
 	driver_write(&d, VIRTIO_MMIO_STATUS, 0xf);
 	ck_assert_uint_eq(driver_status(&d), 3);
-	ck_assert_uint_eq(probe.activations, 0);
+	ck_assert_uint_eq(probe->activations, 0);
 }
 END_TEST
 
@@ -174,7 +180,7 @@ START_TEST(features_are_fixed_once_agreed)
 	driver_write(&d, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 0);
 	driver_write(&d, VIRTIO_MMIO_DRIVER_FEATURES, UINT32_MAX);
 	driver_ok(&d);
-	ck_assert_uint_eq(probe.virtio.features, VERSION_1);
+	ck_assert_uint_eq(probe->virtio.features, VERSION_1);
 }
 END_TEST
 
@@ -184,10 +190,10 @@ START_TEST(a_confidential_guest_has_to_accept_access_platform)
 	start(true);
 	ck_assert(!driver_negotiate(&d, VERSION_1));
 	driver_ok(&d);
-	ck_assert_uint_eq(probe.activations, 0);
+	ck_assert_uint_eq(probe->activations, 0);
 	ck_assert(driver_negotiate(&d, VERSION_1 | PLATFORM));
 	driver_ok(&d);
-	ck_assert_uint_eq(probe.activations, 1);
+	ck_assert_uint_eq(probe->activations, 1);
 }
 END_TEST
 
@@ -196,7 +202,7 @@ START_TEST(a_queue_keeps_its_place_while_the_device_is_active)
 	struct virtq before;
 
 	driver_start(&d, 0, 8);
-	before = probe.virtio.queue[1];
+	before = probe->virtio.queue[1];
 	ck_assert(before.ready);
 	ck_assert_uint_eq(before.desc.gpa, d.queue[1].desc);
 	ck_assert_uint_eq(before.size, 8);
@@ -205,10 +211,10 @@ START_TEST(a_queue_keeps_its_place_while_the_device_is_active)
 	for (uint64_t reg = VIRTIO_MMIO_QUEUE_NUM; reg <= VIRTIO_MMIO_QUEUE_USED_HIGH; reg += 4)
 		if (reg != VIRTIO_MMIO_QUEUE_NOTIFY && reg != VIRTIO_MMIO_STATUS)
 			driver_write(&d, reg, 0);
-	ck_assert_mem_eq(&probe.virtio.queue[1], &before, sizeof(before));
+	ck_assert_mem_eq(&probe->virtio.queue[1], &before, sizeof(before));
 	driver_write(&d, VIRTIO_MMIO_STATUS, 0);
-	ck_assert(!probe.virtio.queue[1].ready);
-	ck_assert_uint_eq(probe.virtio.queue[1].size, 64);
+	ck_assert(!probe->virtio.queue[1].ready);
+	ck_assert_uint_eq(probe->virtio.queue[1].size, 64);
 }
 END_TEST
 
@@ -232,7 +238,7 @@ START_TEST(impossible_queues_break_the_device)
 		ck_assert_uint_eq(driver_read(&d, VIRTIO_MMIO_QUEUE_READY), 0);
 		ck_assert(driver_status(&d) & VIRTIO_CONFIG_S_NEEDS_RESET);
 		driver_ok(&d);
-		ck_assert_uint_eq(probe.activations, 0);
+		ck_assert_uint_eq(probe->activations, 0);
 	}
 	ck_assert(driver_negotiate(&d, VERSION_1));
 	driver_write(&d, VIRTIO_MMIO_QUEUE_SEL, 0);
@@ -245,19 +251,19 @@ END_TEST
 START_TEST(notifications_reach_the_device_while_it_is_active)
 {
 	driver_kick(&d, 1);
-	ck_assert_uint_eq(probe.notifications, 0);
+	ck_assert_uint_eq(probe->notifications, 0);
 	driver_start(&d, 0, 8);
 	/* each queue is looked at once, for notifications that came too early */
-	ck_assert_uint_eq(probe.notifications, 3);
+	ck_assert_uint_eq(probe->notifications, 3);
 	driver_kick(&d, 1);
-	ck_assert_uint_eq(probe.notifications, 4);
-	ck_assert_uint_eq(probe.last_queue, 1);
+	ck_assert_uint_eq(probe->notifications, 4);
+	ck_assert_uint_eq(probe->last_queue, 1);
 	driver_kick(&d, 3);
 	driver_kick(&d, UINT32_MAX);
-	ck_assert_uint_eq(probe.notifications, 4);
-	virtio_broken(&probe.virtio, "test");
+	ck_assert_uint_eq(probe->notifications, 4);
+	virtio_broken(&probe->virtio, "test");
 	driver_kick(&d, 1);
-	ck_assert_uint_eq(probe.notifications, 4);
+	ck_assert_uint_eq(probe->notifications, 4);
 }
 END_TEST
 
@@ -266,20 +272,20 @@ START_TEST(a_queue_that_was_not_set_up_is_not_notified)
 	ck_assert(driver_negotiate(&d, VERSION_1));
 	driver_make_queue(&d, 2, 8);
 	driver_ok(&d);
-	ck_assert_uint_eq(probe.notifications, 1);
+	ck_assert_uint_eq(probe->notifications, 1);
 	driver_kick(&d, 0);
-	ck_assert_uint_eq(probe.notifications, 1);
+	ck_assert_uint_eq(probe->notifications, 1);
 }
 END_TEST
 
 START_TEST(a_device_that_cannot_start_needs_a_reset)
 {
-	probe.activate_ret = -ENODEV;
+	probe->activate_ret = -ENODEV;
 	driver_start(&d, 0, 8);
 	driver_must_need_reset(&d);
-	ck_assert_uint_eq(probe.notifications, 0);
+	ck_assert_uint_eq(probe->notifications, 0);
 	ck_assert_ptr_nonnull(strstr(world.log_text, "ENODEV"));
-	probe.activate_ret = 0;
+	probe->activate_ret = 0;
 	driver_start(&d, 0, 8);
 	ck_assert(!(driver_status(&d) & VIRTIO_CONFIG_S_NEEDS_RESET));
 }
@@ -287,7 +293,7 @@ END_TEST
 
 START_TEST(the_configuration_is_read_at_any_width)
 {
-	const struct device_ops *mmio = probe.virtio.dev.ops;
+	const struct device_ops *mmio = probe->virtio.dev.ops;
 
 	for (unsigned int len = 1; len <= 8; len++)
 		for (uint64_t at = 0; at < 12; at++) {
@@ -296,27 +302,26 @@ START_TEST(the_configuration_is_read_at_any_width)
 			for (unsigned int i = 0; i < len && at + i < 10; i++)
 				expected |= (at + i + 1) << 8 * i;
 			ck_assert_uint_eq(
-				mmio->read(&probe.virtio.dev, VIRTIO_MMIO_CONFIG + at, len),
+				mmio->read(&probe->virtio.dev, VIRTIO_MMIO_CONFIG + at, len),
 				expected);
 		}
-	ck_assert_uint_eq(mmio->read(&probe.virtio.dev, VIRTIO_WINDOW - 8, 8), 0);
+	ck_assert_uint_eq(mmio->read(&probe->virtio.dev, VIRTIO_WINDOW - 8, 8), 0);
 }
 END_TEST
 
 START_TEST(the_configuration_is_written_inside_its_bounds_only)
 {
-	const struct device_ops *mmio = probe.virtio.dev.ops;
+	const struct device_ops *mmio = probe->virtio.dev.ops;
 
-	mmio->write(&probe.virtio.dev, VIRTIO_MMIO_CONFIG + 8, 2, 0xabcd);
-	ck_assert_uint_eq(probe.written_offset, 8);
-	ck_assert_uint_eq(probe.written_len, 2);
-	ck_assert_uint_eq(probe.config[9], 0xab);
-	ck_assert_uint_eq(driver_read(&d, VIRTIO_MMIO_CONFIG_GENERATION), 1);
-	probe.written_len = 0;
-	mmio->write(&probe.virtio.dev, VIRTIO_MMIO_CONFIG + 8, 4, 0);
-	mmio->write(&probe.virtio.dev, VIRTIO_MMIO_CONFIG + 10, 1, 0);
-	mmio->write(&probe.virtio.dev, VIRTIO_WINDOW - 1, 1, 0);
-	ck_assert_uint_eq(probe.written_len, 0);
+	mmio->write(&probe->virtio.dev, VIRTIO_MMIO_CONFIG + 8, 2, 0xabcd);
+	ck_assert_uint_eq(probe->written_offset, 8);
+	ck_assert_uint_eq(probe->written_len, 2);
+	ck_assert_uint_eq(probe->config[9], 0xab);
+	probe->written_len = 0;
+	mmio->write(&probe->virtio.dev, VIRTIO_MMIO_CONFIG + 8, 4, 0);
+	mmio->write(&probe->virtio.dev, VIRTIO_MMIO_CONFIG + 10, 1, 0);
+	mmio->write(&probe->virtio.dev, VIRTIO_WINDOW - 1, 1, 0);
+	ck_assert_uint_eq(probe->written_len, 0);
 }
 END_TEST
 
@@ -324,10 +329,10 @@ START_TEST(a_changed_configuration_is_told_to_the_driver)
 {
 	const uint8_t bytes[2] = {7, 8};
 
-	virtio_set_config(&probe.virtio, 0, bytes, 2);
+	virtio_set_config(&probe->virtio, 0, bytes, 2);
 	ck_assert_uint_eq(driver_interrupts(&d), 0); /* nobody is there */
 	driver_start(&d, 0, 8);
-	virtio_set_config(&probe.virtio, 0, bytes, 2);
+	virtio_set_config(&probe->virtio, 0, bytes, 2);
 	ck_assert_uint_eq(driver_interrupts(&d), 1);
 	ck_assert_uint_eq(driver_read(&d, VIRTIO_MMIO_INTERRUPT_STATUS), VIRTIO_MMIO_INT_CONFIG);
 	ck_assert_uint_eq(driver_read(&d, VIRTIO_MMIO_CONFIG_GENERATION), 2);
@@ -337,16 +342,16 @@ END_TEST
 /* Section 4.2.2: registers are read and written as aligned words. */
 START_TEST(registers_ignore_accesses_of_other_widths)
 {
-	const struct device_ops *mmio = probe.virtio.dev.ops;
+	const struct device_ops *mmio = probe->virtio.dev.ops;
 
 	for (unsigned int len = 1; len <= 8; len++) {
 		if (len == 4)
 			continue;
-		ck_assert_uint_eq(mmio->read(&probe.virtio.dev, VIRTIO_MMIO_VERSION, len), 0);
-		mmio->write(&probe.virtio.dev, VIRTIO_MMIO_STATUS, len, 1);
+		ck_assert_uint_eq(mmio->read(&probe->virtio.dev, VIRTIO_MMIO_VERSION, len), 0);
+		mmio->write(&probe->virtio.dev, VIRTIO_MMIO_STATUS, len, 1);
 	}
-	ck_assert_uint_eq(mmio->read(&probe.virtio.dev, 2, 4), 0);
-	mmio->write(&probe.virtio.dev, VIRTIO_MMIO_STATUS + 2, 4, 1);
+	ck_assert_uint_eq(mmio->read(&probe->virtio.dev, 2, 4), 0);
+	mmio->write(&probe->virtio.dev, VIRTIO_MMIO_STATUS + 2, 4, 1);
 	ck_assert_uint_eq(driver_status(&d), 0);
 }
 END_TEST
@@ -401,23 +406,23 @@ START_TEST(a_device_is_activated_and_reset_in_its_io_thread)
 
 	threaded.activate = activate_in_thread;
 	threaded.reset = reset_in_thread;
-	probe.virtio.ops = &threaded;
+	probe->virtio.ops = &threaded;
 	loop_expect_thread(&world.loop);
 	ck_assert_int_eq(pthread_create(&io, NULL, run_loop, &world.loop), 0);
 	for (unsigned int i = 1; i <= 100; i++) {
 		ck_assert(driver_negotiate(&d, VERSION_1));
 		driver_write(&d, VIRTIO_MMIO_STATUS, 0xf);
 		/* done when the write is */
-		ck_assert_uint_eq(probe.activations, i);
+		ck_assert_uint_eq(probe->activations, i);
 		driver_write(&d, VIRTIO_MMIO_STATUS, 0);
-		ck_assert_uint_eq(probe.resets, i);
+		ck_assert_uint_eq(probe->resets, i);
 	}
 	ck_assert(loop_call(&world.loop, stop_loop, &world.loop));
 	pthread_join(io, NULL);
 	/* at the end of the VM nobody waits for a thread that is gone */
 	ck_assert(!loop_call(&world.loop, stop_loop, &world.loop));
 	driver_write(&d, VIRTIO_MMIO_STATUS, 0);
-	probe.virtio.ops = &ops;
+	probe->virtio.ops = &ops;
 }
 END_TEST
 
@@ -465,8 +470,8 @@ START_TEST(driver_ok_that_a_reset_has_overtaken_activates_nothing)
 	ck_assert_int_eq(pthread_create(&io, NULL, run_loop, &world.loop), 0);
 	pthread_join(vcpu[0], NULL);
 	pthread_join(vcpu[1], NULL);
-	ck_assert_uint_eq(probe.activations, 0);
-	ck_assert(!probe.virtio.active);
+	ck_assert_uint_eq(probe->activations, 0);
+	ck_assert(!probe->virtio.active);
 	ck_assert_uint_eq(driver_status(&d), 0);
 	ck_assert(loop_call(&world.loop, stop_loop, &world.loop));
 	pthread_join(io, NULL);

@@ -229,12 +229,6 @@ END_TEST
 
 /* --- what cannot be opened -------------------------------------------------------------------- */
 
-static void keep(void *ctx, const struct vmm_error *fault)
-{
-	(void)ctx;
-	err = *fault;
-}
-
 static void refused(int code, const char *text)
 {
 	struct virtio_device *dev;
@@ -242,10 +236,11 @@ static void refused(int code, const char *text)
 	for (int check = 0; check < 2; check++) {
 		err = (struct vmm_error){0};
 		if (check)
-			virtio_net_check(world.host.sys, &h.config, keep, NULL);
+			virtio_net.check(world.host.sys, &h.config, 0, &err);
 		else
-			ck_assert_int_eq(virtio_net_create(&dev, &world.host, &h.config, 0, &err),
-					 code);
+			ck_assert_int_eq(
+				virtio_create(&dev, &virtio_net, &world.host, &h.config, 0, &err),
+				code);
 		ck_assert_int_eq(err.code, code);
 		ck_assert_msg(strstr(err.text, text) != NULL, "%s", err.text);
 		ck_assert_ptr_nonnull(strstr(err.text, "net[0]."));
@@ -298,10 +293,12 @@ START_TEST(vhost_is_refused_where_it_cannot_be)
 
 	set("net[0].tap", "\"tap0\"");
 	set("net[0].vhost", "\"on\"");
-	ck_assert_int_eq(virtio_net_create(&dev, &world.host, &h.config, 0, &err), -ENOENT);
+	ck_assert_int_eq(virtio_create(&dev, &virtio_net, &world.host, &h.config, 0, &err),
+			 -ENOENT);
 	ck_assert_ptr_nonnull(strstr(err.text, "vhost_net"));
 	world.mem.mode = MEM_MODE_SPLIT;
-	ck_assert_int_eq(virtio_net_create(&dev, &world.host, &h.config, 0, &err), -ENOTSUP);
+	ck_assert_int_eq(virtio_create(&dev, &virtio_net, &world.host, &h.config, 0, &err),
+			 -ENOTSUP);
 	ck_assert_ptr_nonnull(strstr(err.text, "private memory"));
 }
 END_TEST

@@ -205,7 +205,7 @@ START_TEST(tap_that_gives_nothing_but_errors_costs_nothing)
 	ck_assert_int_ge(dup2(fds[1], net->port[0].source.fd), 0); /* EBADF */
 	world.log_lines = 0;
 	for (unsigned int i = 0; i < 20; i++) {
-		net_ready(&net->port[0], EPOLLIN);
+		net_ready(&net->port[0].source, EPOLLIN);
 		if (i == 0)
 			ck_assert_ptr_nonnull(strstr(world.log_text, "EBADF"));
 		loop_poll(&world.loop, 1000);
@@ -244,7 +244,7 @@ static void start_vhost(unsigned int queues)
 
 	h.have_vhost = true;
 	set("net[0].tap", "\"tap0\"");
-	ck_assert_msg(virtio_net_create(&dev, &world.host, &h.config, 0, &err) == 0, "%s",
+	ck_assert_msg(virtio_create(&dev, &virtio_net, &world.host, &h.config, 0, &err) == 0, "%s",
 		      err.text);
 	driver_attach(&d, &world, dev);
 	ck_assert(driver_negotiate(&d, BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM)));

@@ -16,7 +16,7 @@ struct mirror {
 	size_t read_len, write_len;
 };
 
-static uint32_t serve(struct virtio_device *dev, struct virtq *q, struct virtq_chain *chain)
+static int serve(struct virtio_device *dev, struct virtq *q, struct virtq_chain *chain)
 {
 	struct mirror *mirror = (struct mirror *)dev;
 	uint8_t bytes[4096];
@@ -28,38 +28,43 @@ static uint32_t serve(struct virtio_device *dev, struct virtq *q, struct virtq_c
 	mirror->nwrite = chain->nwrite;
 	mirror->read_len = chain->read_len;
 	mirror->write_len = chain->write_len;
-	return (uint32_t)chain_write(chain, 0, bytes, n);
+	return (int)chain_write(chain, 0, bytes, n);
 }
 
-static void notify(struct virtio_device *dev, unsigned int queue)
+static void kick(struct virtio_device *dev, struct virtq *q)
 {
-	virtq_serve(&dev->queue[queue], serve);
+	(void)dev;
+	virtio_serve(q, serve);
 }
 
-static void destroy(struct virtio_device *dev)
+static int open_mirror(struct virtio_device *dev, const struct vmm_config *config, size_t index,
+		       struct vmm_error *err)
 {
-	virtio_destroy(dev);
+	(void)config, (void)index;
+	return virtio_queues(dev, 1, 256, err);
 }
 
 static const struct virtio_ops ops = {
 	.name = "mirror",
 	.id = 63,
-	.notify = notify,
-	.destroy = destroy,
+	.size = sizeof(struct mirror),
+	.open = open_mirror,
+	.kick = kick,
 };
 
 static struct world world;
 static struct driver d;
-static struct mirror mirror;
+static struct mirror *mirror;
 
 static void setup(void)
 {
+	struct virtio_device *dev;
 	struct vmm_error err;
 
 	world_setup(&world, false);
-	memset(&mirror, 0, sizeof(mirror));
-	ck_assert_int_eq(virtio_init(&mirror.virtio, &ops, &world.host, "mirror", 1, 256, &err), 0);
-	driver_attach(&d, &world, &mirror.virtio);
+	ck_assert_int_eq(virtio_create(&dev, &ops, &world.host, NULL, 0, &err), 0);
+	mirror = (struct mirror *)dev;
+	driver_attach(&d, &world, dev);
 }
 
 static void teardown(void)
@@ -124,8 +129,8 @@ START_TEST(direct_buffers_may_be_followed_by_an_indirect_table)
 	driver_kick(&d, 0);
 	ck_assert(driver_used(&d, 0, &head, &len));
 	ck_assert_uint_eq(len, 8);
-	ck_assert_uint_eq(mirror.read_len, 12);
-	ck_assert_uint_eq(mirror.nread, 2);
+	ck_assert_uint_eq(mirror->read_len, 12);
+	ck_assert_uint_eq(mirror->nread, 2);
 }
 END_TEST
 
@@ -191,7 +196,7 @@ START_TEST(indices_wrap_around_the_ring_and_around_16_bits)
 		ck_assert(driver_used(&d, 0, &head, &len));
 		ck_assert_uint_eq(driver_interrupts(&d), 1);
 	}
-	ck_assert_uint_eq(mirror.served, 70000);
+	ck_assert_uint_eq(mirror->served, 70000);
 }
 END_TEST
 
@@ -220,24 +225,24 @@ END_TEST
 
 /* A driver that waits for the first of two elements is interrupted, though the second is what the
  * interrupt comes with. */
-START_TEST(what_is_shown_is_interrupted_for_later)
+START_TEST(what_is_flushed_is_interrupted_for_later)
 {
 	struct driver_buf buf = {driver_alloc(&d, 4), 4, true};
-	struct virtq *q = &mirror.virtio.queue[0];
+	struct virtq *q = &mirror->virtio.queue[0];
 	static struct virtq_chain chain;
 
 	driver_start(&d, EVENT_IDX, 16);
 	for (uint16_t i = 0; i < 2; i++) {
 		driver_add(&d, 0, &buf, 1);
 		ck_assert_int_eq(virtq_pop(q, &chain), 1);
-		virtq_put(q, &chain, 4);
-		virtq_show(q);
+		virtq_push(q, &chain, 4);
+		virtq_flush(q);
 		ck_assert_uint_eq(driver_load16(&d, d.queue[0].used + 2), i + 1);
 		ck_assert_uint_eq(driver_interrupts(&d), 0);
 	}
-	virtq_publish(q);
+	virtio_notify(q);
 	ck_assert_uint_eq(driver_interrupts(&d), 1);
-	virtq_publish(q);
+	virtio_notify(q);
 	ck_assert_uint_eq(driver_interrupts(&d), 0);
 }
 END_TEST
@@ -250,7 +255,7 @@ START_TEST(without_event_index_a_flag_keeps_interrupts_off)
 	driver_store16(&d, d.queue[0].avail, VRING_AVAIL_F_NO_INTERRUPT);
 	driver_add(&d, 0, &buf, 1);
 	driver_kick(&d, 0);
-	ck_assert_uint_eq(mirror.served, 1);
+	ck_assert_uint_eq(mirror->served, 1);
 	ck_assert_uint_eq(driver_interrupts(&d), 0);
 }
 END_TEST
@@ -263,13 +268,12 @@ START_TEST(a_chain_given_back_unused_is_taken_again)
 	driver_start(&d, 0, 16);
 	driver_add(&d, 0, &buf, 1);
 	for (int i = 0; i < 3; i++) {
-		ck_assert_int_eq(virtq_pop(&mirror.virtio.queue[0], &chain), 1);
+		ck_assert_int_eq(virtq_pop(&mirror->virtio.queue[0], &chain), 1);
 		ck_assert_uint_eq(chain.write_len, 4);
-		virtq_drop(&chain);
-		virtq_unpop(&mirror.virtio.queue[0]);
+		virtq_unpop(&mirror->virtio.queue[0], &chain);
 	}
 	driver_kick(&d, 0);
-	ck_assert_uint_eq(mirror.served, 1);
+	ck_assert_uint_eq(mirror->served, 1);
 }
 END_TEST
 
@@ -277,7 +281,7 @@ END_TEST
 static struct virtq *busy_queue;
 static unsigned int busy_turns;
 
-static uint32_t serve_busy(struct virtio_device *dev, struct virtq *q, struct virtq_chain *chain)
+static int serve_busy(struct virtio_device *dev, struct virtq *q, struct virtq_chain *chain)
 {
 	(void)dev, (void)chain;
 	busy_queue = q;
@@ -285,18 +289,19 @@ static uint32_t serve_busy(struct virtio_device *dev, struct virtq *q, struct vi
 	return 0;
 }
 
-static void notify_busy(struct virtio_device *dev, unsigned int queue)
+static void kick_busy(struct virtio_device *dev, struct virtq *q)
 {
+	(void)dev;
 	busy_turns++;
-	virtq_serve(&dev->queue[queue], serve_busy);
+	virtio_serve(q, serve_busy);
 }
 
 START_TEST(a_queue_that_never_gets_empty_leaves_the_others_their_turn)
 {
 	struct virtio_ops busy = ops;
 
-	busy.notify = notify_busy;
-	mirror.virtio.ops = &busy;
+	busy.kick = kick_busy;
+	mirror->virtio.ops = &busy;
 	driver_start(&d, EVENT_IDX, 8);
 	driver_desc(&d, d.queue[0].desc, 0, driver_alloc(&d, 4), 4, VRING_DESC_F_WRITE, 0);
 	driver_offer(&d, 0, 0);
@@ -305,7 +310,7 @@ START_TEST(a_queue_that_never_gets_empty_leaves_the_others_their_turn)
 	loop_poll(&world.loop, 5);
 	ck_assert_uint_eq(busy_turns, 5);
 	ck_assert_uint_eq(busy_queue->next_avail, 5 * 8);
-	mirror.virtio.ops = &ops;
+	mirror->virtio.ops = &ops;
 }
 END_TEST
 
@@ -315,13 +320,13 @@ static void must_break(const char *why)
 {
 	driver_kick(&d, 0);
 	driver_must_need_reset(&d);
-	ck_assert_uint_eq(mirror.served, 0);
+	ck_assert_uint_eq(mirror->served, 0);
 	ck_assert_msg(strstr(world.log_text, why) != NULL, "\"%s\"", world.log_text);
 	/* and after a reset all is well */
 	d.free_page = WORLD_RAM / 2;
 	driver_start(&d, INDIRECT, 16);
 	round_trip("good again", false);
-	mirror.served = 0;
+	mirror->served = 0;
 }
 
 START_TEST(a_loop_of_descriptors_ends)
@@ -357,8 +362,8 @@ START_TEST(a_chain_has_at_most_256_buffers)
 	driver_add_indirect(&d, 0, buf, VIRTQ_MAX_CHAIN);
 	driver_kick(&d, 0);
 	ck_assert(driver_used(&d, 0, &head, &len));
-	ck_assert_uint_eq(mirror.nwrite, VIRTQ_MAX_CHAIN);
-	mirror.served = 0;
+	ck_assert_uint_eq(mirror->nwrite, VIRTQ_MAX_CHAIN);
+	mirror->served = 0;
 	driver_add_indirect(&d, 0, buf, VIRTQ_MAX_CHAIN + 1);
 	must_break("too long");
 }
@@ -479,7 +484,7 @@ START_TEST(queues_outside_of_ram_are_refused)
 			driver_store16(&d, q->avail + 2, 1);
 		} else if (i % 3 == 2) {
 			q->desc = driver_alloc(&d, 256);
-			driver_chain(&d, mirror.virtio.queue[0].desc.gpa, 16, 0, &buf, 1);
+			driver_chain(&d, mirror->virtio.queue[0].desc.gpa, 16, 0, &buf, 1);
 			driver_store16(&d, q->avail + 2, 3); /* the same one each time */
 		} else if (bad[i / 3] < WORLD_RAM) {
 			driver_store16(&d, q->avail + 2, 16);
@@ -604,7 +609,7 @@ SUITE(test_virtio_queue)
 	tcase_add_test(tc, a_part_of_buffers_is_found);
 	tcase_add_test(tc, indices_wrap_around_the_ring_and_around_16_bits);
 	tcase_add_test(tc, interrupts_come_when_the_event_index_is_passed);
-	tcase_add_test(tc, what_is_shown_is_interrupted_for_later);
+	tcase_add_test(tc, what_is_flushed_is_interrupted_for_later);
 	tcase_add_test(tc, without_event_index_a_flag_keeps_interrupts_off);
 	tcase_add_test(tc, a_chain_given_back_unused_is_taken_again);
 	tcase_add_test(tc, a_queue_that_never_gets_empty_leaves_the_others_their_turn);

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The device that gives random bytes. */
-#include "tests/unit/suite.h"
-#include "vmm/virtio/rng.h"
-
 #include "tests/unit/boot_files.h"
+#include "tests/unit/suite.h"
 #include "tests/unit/virtio_driver.h"
 
 #include <errno.h>
@@ -15,11 +13,20 @@ static struct world world;
 static struct driver d;
 static struct vmm_error err;
 
+static int create(struct virtio_device **dev, const char *source)
+{
+	char path[64];
+	struct vmm_config config = {.rng = {.present = true, .source = path}};
+
+	snprintf(path, sizeof(path), "%s", source);
+	return virtio_create(dev, &virtio_rng, &world.host, &config, 0, &err);
+}
+
 static void start(const char *source)
 {
 	struct virtio_device *dev;
 
-	ck_assert_msg(virtio_rng_create(&dev, &world.host, source, &err) == 0, "%s", err.text);
+	ck_assert_msg(create(&dev, source) == 0, "%s", err.text);
 	driver_attach(&d, &world, dev);
 	driver_start(&d, 1ULL << VIRTIO_RING_F_INDIRECT_DESC, 16);
 }
@@ -115,7 +122,7 @@ START_TEST(a_source_that_cannot_be_opened_is_named)
 {
 	struct virtio_device *dev;
 
-	ck_assert_int_eq(virtio_rng_create(&dev, &world.host, "/no/such/file", &err), -ENOENT);
+	ck_assert_int_eq(create(&dev, "/no/such/file"), -ENOENT);
 	ck_assert_ptr_null(dev);
 	ck_assert_ptr_nonnull(strstr(err.text, "rng.source"));
 	ck_assert_ptr_nonnull(strstr(err.text, "/no/such/file"));
@@ -132,12 +139,12 @@ START_TEST(a_pipe_as_source_is_refused_and_does_not_hang)
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/fifo", dir);
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
-	ck_assert_int_eq(virtio_rng_create(&dev, &world.host, path, &err), -EINVAL);
+	ck_assert_int_eq(create(&dev, path), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(err.text, "rng.source: "));
 	ck_assert_ptr_nonnull(strstr(err.text, "neither a file nor a character device"));
 	unlink(path);
 	rmdir(dir);
-	ck_assert_int_eq(virtio_rng_create(&dev, &world.host, "/", &err), -EINVAL);
+	ck_assert_int_eq(create(&dev, "/"), -EINVAL);
 }
 END_TEST
 

@@ -16,7 +16,7 @@ END_TEST
 START_TEST(the_guest_reaches_who_listens)
 {
 	int listener = host_listen(1000, 5), fd;
-	struct vsock_packet p;
+	struct virtio_vsock_hdr p;
 
 	send_op(VIRTIO_VSOCK_OP_REQUEST, 1000, GUEST_PORT);
 	p = expect_op(VIRTIO_VSOCK_OP_RESPONSE, 1000, GUEST_PORT);
@@ -51,7 +51,7 @@ END_TEST
 START_TEST(the_stream_begins_behind_the_line)
 {
 	int fd = host_connect("CONNECT 52\nat once");
-	struct vsock_packet p;
+	struct virtio_vsock_hdr p;
 
 	ck_assert(receive(&p, NULL));
 	ck_assert_uint_eq(p.op, VIRTIO_VSOCK_OP_REQUEST);
@@ -106,7 +106,7 @@ END_TEST
 START_TEST(a_guest_that_refuses_closes_the_connection)
 {
 	int fd = host_connect("CONNECT 52\n");
-	struct vsock_packet p;
+	struct virtio_vsock_hdr p;
 
 	ck_assert(receive(&p, NULL));
 	send_op(VIRTIO_VSOCK_OP_RST, p.src_port, 52);
@@ -135,7 +135,7 @@ START_TEST(a_program_that_does_not_read_costs_its_buffer_and_no_more)
 	int listener = host_listen(1000, 5), slow = open_from_guest(listener, 0), fast;
 	static uint8_t sent[MIB(1)];
 	uint32_t n = 0, told = 0;
-	struct vsock_packet p;
+	struct virtio_vsock_hdr p;
 
 	pattern(sent, sizeof(sent), 1);
 	fast = open_from_guest(listener, 1);
@@ -168,7 +168,7 @@ START_TEST(a_guest_that_ignores_its_credit_is_cut_off)
 {
 	int listener = host_listen(1000, 5), fd = open_from_guest(listener, 0);
 	static uint8_t bytes[KIB(64)];
-	struct vsock_packet p = {0};
+	struct virtio_vsock_hdr p = {0};
 
 	for (int i = 0; i < 32 && p.op != VIRTIO_VSOCK_OP_RST; i++) {
 		send_data(1000, GUEST_PORT, bytes, sizeof(bytes));
@@ -234,7 +234,7 @@ END_TEST
 START_TEST(each_side_ends_its_stream_by_itself)
 {
 	int listener = host_listen(1000, 5), fd = open_from_guest(listener, 0);
-	struct vsock_packet p;
+	struct virtio_vsock_hdr p;
 
 	send_data(1000, GUEST_PORT, "last", 4);
 	send_shutdown(1000, GUEST_PORT, VIRTIO_VSOCK_SHUTDOWN_SEND);
@@ -256,7 +256,7 @@ END_TEST
 START_TEST(a_program_that_has_no_more_to_say_still_listens)
 {
 	int listener = host_listen(1000, 5), fd = open_from_guest(listener, 0);
-	struct vsock_packet p;
+	struct virtio_vsock_hdr p;
 
 	host_send(fd, "question", 8);
 	shutdown(fd, SHUT_WR);
@@ -278,7 +278,7 @@ START_TEST(an_end_at_once_behind_the_last_bytes_is_told)
 {
 	int listener = host_listen(1000, 5), fd = open_from_guest(listener, 0);
 	struct sockaddr_un addr = address(-1);
-	struct vsock_packet p;
+	struct virtio_vsock_hdr p;
 
 	ck_assert_int_eq(send(fd, "last words", 10, 0), 10);
 	shutdown(fd, SHUT_WR);
@@ -322,7 +322,7 @@ END_TEST
 START_TEST(a_program_that_goes_away_leaves_its_bytes)
 {
 	int listener = host_listen(1000, 5), fd = open_from_guest(listener, 0);
-	struct vsock_packet p;
+	struct virtio_vsock_hdr p;
 
 	send_credit(1000, GUEST_PORT, 2, 0);
 	host_send(fd, "rest", 4);
@@ -349,7 +349,7 @@ END_TEST
 START_TEST(a_program_that_drops_what_it_was_sent_resets_the_connection)
 {
 	int listener = host_listen(1000, 5), fd = open_from_guest(listener, 0);
-	struct vsock_packet p = {0};
+	struct virtio_vsock_hdr p = {0};
 
 	send_data(1000, GUEST_PORT, "not read", 8);
 	close(fd);

@@ -11,9 +11,9 @@
 /* --- packets that are wrong ------------------------------------------------------------------- */
 
 /* Packets that belong to nothing are answered by an RST with the addresses the other way round. */
-static void expect_refusal(const struct vsock_packet *p)
+static void expect_refusal(const struct virtio_vsock_hdr *p)
 {
-	struct vsock_packet got;
+	struct virtio_vsock_hdr got;
 
 	send_raw(p, NULL, 0);
 	ck_assert(receive(&got, NULL));
@@ -29,9 +29,9 @@ static void expect_refusal(const struct vsock_packet *p)
 
 START_TEST(packets_of_other_kinds_and_addresses_are_refused)
 {
-	struct vsock_packet p = packet(VIRTIO_VSOCK_OP_REQUEST, 1000, GUEST_PORT);
+	struct virtio_vsock_hdr p = packet(VIRTIO_VSOCK_OP_REQUEST, 1000, GUEST_PORT);
 	int listener = host_listen(1000, 5);
-	struct vsock_packet wrong;
+	struct virtio_vsock_hdr wrong;
 
 	for (uint16_t type = 0; type < 5; type++) {
 		if (type == VIRTIO_VSOCK_TYPE_STREAM)
@@ -55,7 +55,7 @@ END_TEST
 START_TEST(packets_of_no_connection_are_refused)
 {
 	for (uint16_t op = 0; op < 12; op++) {
-		struct vsock_packet p = packet(op, 1001, GUEST_PORT);
+		struct virtio_vsock_hdr p = packet(op, 1001, GUEST_PORT);
 
 		if (op != VIRTIO_VSOCK_OP_RST)
 			expect_refusal(&p);
@@ -84,7 +84,7 @@ static const struct {
 START_TEST(what_is_wrong_in_a_connection_ends_it)
 {
 	int listener = host_listen(1000, 5), fd = open_from_guest(listener, 0);
-	struct vsock_packet p = packet(wrong_in_connection[_i].op, 1000, GUEST_PORT);
+	struct virtio_vsock_hdr p = packet(wrong_in_connection[_i].op, 1000, GUEST_PORT);
 
 	if (wrong_in_connection[_i].after_shutdown) {
 		send_shutdown(1000, GUEST_PORT, VIRTIO_VSOCK_SHUTDOWN_SEND);
@@ -102,7 +102,7 @@ END_TEST
 
 START_TEST(answers_that_nobody_waits_for_change_nothing)
 {
-	struct vsock_packet p;
+	struct virtio_vsock_hdr p;
 	int fd;
 
 	refill = false;
@@ -163,7 +163,7 @@ END_TEST
 
 START_TEST(a_guest_that_does_not_answer_is_not_waited_for)
 {
-	struct vsock_packet p;
+	struct virtio_vsock_hdr p;
 	int fd;
 
 	vsock->answer_ms = 150;
@@ -226,7 +226,7 @@ END_TEST
 
 START_TEST(a_guest_that_takes_no_answers_is_not_listened_to)
 {
-	struct vsock_packet p;
+	struct virtio_vsock_hdr p;
 	unsigned int n = 0;
 
 	refill = false;
@@ -253,7 +253,7 @@ START_TEST(a_flood_of_packets_leaves_others_their_turn)
 {
 	static const uint8_t bytes[KIB(64)];
 	int listener = host_listen(1000, 5), fd = open_from_guest(listener, 0);
-	struct vsock_packet p = packet(VIRTIO_VSOCK_OP_RW, 1000, GUEST_PORT);
+	struct virtio_vsock_hdr p = packet(VIRTIO_VSOCK_OP_RW, 1000, GUEST_PORT);
 	unsigned int done = 0;
 	uint32_t head, len;
 
@@ -372,13 +372,13 @@ END_TEST
 
 /* --- the socket's name ------------------------------------------------------------------------ */
 
-static int create(const char *at)
+static int create(char *at)
 {
 	struct virtio_device *dev;
-	int ret = virtio_vsock_create(&dev, &world.host, CID, at, &err);
+	int ret = vsock_create(&dev, at);
 
 	if (ret == 0)
-		dev->ops->destroy(dev);
+		virtio_destroy(dev);
 	else
 		ck_assert_ptr_null(dev);
 	return ret;
@@ -389,16 +389,16 @@ START_TEST(the_socket_is_the_users_own_and_goes_with_the_device)
 	struct virtio_device *dev;
 	struct stat st;
 
-	ck_assert_int_eq(virtio_vsock_create(&dev, &world.host, CID, path, &err), 0);
+	ck_assert_int_eq(vsock_create(&dev, path), 0);
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_mode, S_IFSOCK | 0600);
-	dev->ops->destroy(dev);
+	virtio_destroy(dev);
 	ck_assert_int_eq(stat(path, &st), -1);
 	/* one that is another's by now is left alone */
-	ck_assert_int_eq(virtio_vsock_create(&dev, &world.host, CID, path, &err), 0);
+	ck_assert_int_eq(vsock_create(&dev, path), 0);
 	unlink(path);
 	close(host_listen(-1, 1));
-	dev->ops->destroy(dev);
+	virtio_destroy(dev);
 	ck_assert_int_eq(stat(path, &st), 0);
 }
 END_TEST
@@ -416,7 +416,7 @@ START_TEST(a_name_that_is_in_use_is_refused_and_a_leftover_replaced)
 	ck_assert_int_eq(create(path), -EADDRINUSE);
 	close(file);
 	unlink(path);
-	ck_assert_int_eq(create("/no/such/folder/v"), -ENOENT);
+	ck_assert_int_eq(create((char[]){"/no/such/folder/v"}), -ENOENT);
 	/* room for _PORT is needed */
 	memset(longer, 'x', 97);
 	ck_assert_int_eq(create(longer), -ENAMETOOLONG);
