@@ -20,58 +20,39 @@ struct igvm {
 	struct mem_file file;
 	uint8_t *headers; /* the variable headers; every length in them is sound */
 	uint32_t len;
-	uint32_t offset;    /* of them in the file, for messages */
+	uint32_t offset; /* of them in the file, for messages */
+	enum igvm_platform platform;
 	uint32_t mask;	    /* the bit of this guest's platform */
 	uint32_t platforms; /* the bits of all platforms in the file */
-	enum igvm_platform platform;
+	uint32_t types;	    /* which platforms these are, by enum igvm_platform */
 };
 
 /* A variable header of the file. */
 struct igvm_header {
-	uint32_t type;	     /* without IGVM_OPTIONAL */
-	const char *name;    /* NULL: not known, and may be ignored */
-	const uint8_t *data; /* its content */
-	uint64_t offset;     /* of the header in the file */
-	bool applies;	     /* to this guest's platform */
+	const struct igvm_form *form; /* NULL: not known, and may be ignored */
+	enum igvm_type type;
+	uint64_t offset;  /* of the header in the file */
+	const void *data; /* its content */
+	bool applies;	  /* to this guest's platform */
 };
 
 /*
- * Opens config->igvm, checks the structure of all headers, finds the guest's platform, and fills
- * *demand, which is all zero before. igvm_close() undoes it; on failure nothing is open. -EINVAL
- * for a damaged file, -ENOTSUP for one that needs what there is not: named in the sentence.
+ * Opens config->igvm, checks all headers, finds the guest's platform, and fills *demand, which is
+ * all zero before. igvm_close() undoes it; on failure nothing is open. -EINVAL for a damaged file,
+ * -ENOTSUP for one that needs what there is not: named in the sentence.
  */
 int igvm_open(struct igvm *igvm, const struct boot_config *config, const struct sys *sys,
 	      struct boot_demand *demand, struct vmm_error *err);
 void igvm_close(struct igvm *igvm);
 
-/* Checks the structure of the headers and finds the platform; igvm_open() does it. */
-int igvm_check_headers(struct igvm *igvm, struct vmm_error *err);
-
 /* The header at *at, which starts at 0, and moves *at behind it; false when there is none. */
 bool igvm_next(const struct igvm *igvm, uint32_t *at, struct igvm_header *header);
-
-/* A sentence about one header: its name and where it is go in front of the text. */
-int igvm_refuse(const struct igvm_header *header, int code, struct vmm_error *err, const char *fmt,
-		...) __attribute__((format(printf, 4, 5)));
-
-/* What the file asks of the launch; igvm_open() does it. */
-int igvm_demand(const struct igvm *igvm, struct boot_demand *demand, struct vmm_error *err);
 
 /* boot_load() for a guest in an IGVM file. */
 int igvm_load(const struct igvm *igvm, const struct boot_config *config, struct load_plan *plan,
 	      struct vmm_error *err);
 
-/* --- igvm_vp.c: registers --------------------------------------------------------------------- */
-
-/* Appends the registers of a VP context that applies to this guest to the plan. */
-int igvm_vp_context(const struct igvm *igvm, const struct igvm_header *header,
-		    struct load_plan *plan, struct vmm_error *err);
-
-/* SEV_FEATURES of the VMSA that the VP context of an SNP guest points to. */
-int igvm_vp_features(const struct igvm *igvm, const struct igvm_header *header, uint64_t *features,
-		     struct vmm_error *err);
-
-/* --- igvm_area.c, igvm_parameter.c: what the guest is told ------------------------------------ */
+/* --- between the files of the loader -------------------------------------------------------- */
 
 #define IGVM_AREAS	64
 #define IGVM_AREA_BYTES MIB(16) /* all of them together */
@@ -80,31 +61,79 @@ int igvm_vp_features(const struct igvm *igvm, const struct igvm_header *header, 
  * them would keep a launch busy for minutes. Each kind once in each area is less. */
 #define IGVM_PARAMETERS 1024
 
-struct igvm_area {
-	uint32_t index;
-	uint64_t len;	/* whole pages */
-	uint8_t *bytes; /* NULL: inserted */
-};
-
-struct igvm_areas {
-	struct igvm_area area[IGVM_AREAS];
-	size_t n;
-	uint64_t total;
+struct igvm_loader {
+	const struct igvm *igvm;
+	const struct boot_config *config;
+	struct guest_mem *mem;
+	struct load_plan *plan;
+	struct igvm_filled {
+		uint32_t index;
+		uint64_t len;	/* whole pages */
+		uint8_t *bytes; /* NULL: inserted */
+	} area[IGVM_AREAS];
+	size_t nareas;
+	uint64_t areas_len;	  /* of all areas */
 	unsigned int nparameters; /* filled in so far */
+	/* pages on their way into the plan; len 0: none */
+	struct igvm_run {
+		const char *name;
+		enum load_kind kind;
+		uint64_t gpa;
+		uint64_t len;
+		uint64_t used;
+	} run;
+	/* bytes on their way from the file to guest memory */
+	struct {
+		uint64_t offset;
+		uint64_t gpa;
+		uint64_t len;
+	} copy;
 };
 
-int igvm_area_add(struct igvm_areas *areas, const struct igvm *igvm,
-		  const struct igvm_header *header, struct vmm_error *err);
+/* What is done for a header of each type: for its platform, when the file is opened, and when it is
+ * loaded. A type of which neither is done is refused. */
+struct igvm_form {
+	enum igvm_type type;
+	uint16_t size;
+	uint8_t mask; /* offset of it */
+	uint8_t reserved, reserved_len;
+	const char *name;
+	int (*open)(struct igvm *igvm, const struct igvm_header *header, struct boot_demand *demand,
+		    struct vmm_error *err);
+	int (*load)(struct igvm_loader *l, const struct igvm_header *header, struct vmm_error *err);
+};
 
-/* Copies the area to where the header says, as a boot item that is not measured. */
-int igvm_area_insert(struct igvm_areas *areas, const struct igvm_header *header,
-		     struct load_plan *plan, struct vmm_error *err);
+#define IGVM_NO_MASK 0xff /* for all platforms */
 
-void igvm_areas_free(struct igvm_areas *areas);
+/* A sentence about one header: its name and where it is go in front of the text. */
+int igvm_refuse(const struct igvm_header *header, int code, struct vmm_error *err, const char *fmt,
+		...) __attribute__((format(printf, 4, 5)));
 
-/* Fills in a parameter. */
-int igvm_parameter(struct igvm_areas *areas, const struct igvm_header *header,
-		   const struct boot_config *config, const struct guest_mem *mem,
-		   struct vmm_error *err);
+/* Pages gathered so far become an item. */
+int igvm_flush(struct igvm_loader *l, struct vmm_error *err);
+
+/* igvm_load.c: memory */
+int igvm_load_pages(struct igvm_loader *l, const struct igvm_header *header, struct vmm_error *err);
+int igvm_load_required(struct igvm_loader *l, const struct igvm_header *header,
+		       struct vmm_error *err);
+int igvm_load_error_range(struct igvm_loader *l, const struct igvm_header *header,
+			  struct vmm_error *err);
+
+/* igvm_parameter.c: what the guest is told */
+int igvm_load_area(struct igvm_loader *l, const struct igvm_header *header, struct vmm_error *err);
+int igvm_load_parameter(struct igvm_loader *l, const struct igvm_header *header,
+			struct vmm_error *err);
+int igvm_load_insert(struct igvm_loader *l, const struct igvm_header *header,
+		     struct vmm_error *err);
+
+/* The firmware measures registers after all pages, so what is measured may not stand behind them. */
+int igvm_check_order(const struct igvm_loader *l, const struct igvm_header *header,
+		     struct vmm_error *err);
+
+/* igvm_vp.c: registers; SEV_FEATURES come from the first context of an SNP guest */
+int igvm_open_context(struct igvm *igvm, const struct igvm_header *header,
+		      struct boot_demand *demand, struct vmm_error *err);
+int igvm_load_context(struct igvm_loader *l, const struct igvm_header *header,
+		      struct vmm_error *err);
 
 #endif

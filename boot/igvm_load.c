@@ -15,48 +15,21 @@
 
 #define HUGE_PAGE MIB(2)
 
-/* Bytes on their way from the file to guest memory. */
-struct copy {
-	uint64_t offset;
-	uint64_t gpa;
-	uint64_t len; /* 0: none */
-};
-
-/* Pages on their way into the plan. */
-struct run {
-	const char *name;
-	enum load_kind kind;
-	uint64_t gpa;
-	uint64_t len; /* 0: none */
-	uint64_t used;
-};
-
-struct loader {
-	const struct igvm *igvm;
-	const struct boot_config *config;
-	struct guest_mem *mem;
-	struct load_plan *plan;
-	struct igvm_areas areas;
-	struct run run;
-	struct copy copy;
-};
-
 /* --- pages ------------------------------------------------------------------------------------ */
 
-static int flush_copy(struct loader *l, struct vmm_error *err)
+static int flush_copy(struct igvm_loader *l, struct vmm_error *err)
 {
-	struct copy copy = l->copy;
+	uint64_t len = l->copy.len;
 
 	l->copy.len = 0;
-	return copy.len
-		       ? mem_file_load(&l->igvm->file, copy.offset, l->mem, copy.gpa, copy.len, err)
-		       : 0;
+	if (len == 0)
+		return 0;
+	return mem_file_load(&l->igvm->file, l->copy.offset, l->mem, l->copy.gpa, len, err);
 }
 
-/* What has been gathered so far becomes an item. */
-static int flush(struct loader *l, struct vmm_error *err)
+int igvm_flush(struct igvm_loader *l, struct vmm_error *err)
 {
-	struct run run = l->run;
+	struct igvm_run run = l->run;
 	struct load_item *item;
 	int ret;
 
@@ -76,165 +49,67 @@ static int flush(struct loader *l, struct vmm_error *err)
 	return ret;
 }
 
-/* Can the pages at [gpa, gpa + len) be part of the run? */
-static bool goes_on(const struct loader *l, const struct run *page)
-{
-	const struct run *run = &l->run;
-
-	return run->len > 0 && run->gpa + run->len == page->gpa && run->kind == page->kind &&
-	       mem_find(l->mem, run->gpa, run->len + page->len);
-}
-
-/* Is the file's data for the page right behind that of the page before, on both sides? */
-static bool copy_goes_on(const struct copy *copy, uint64_t gpa, uint64_t offset)
-{
-	return copy->len > 0 && copy->gpa + copy->len == gpa && copy->offset + copy->len == offset;
-}
-
 /* `offset` 0: no data. */
-static int add_pages(struct loader *l, const struct run *page, uint64_t offset,
+static int add_pages(struct igvm_loader *l, const struct igvm_run *page, uint64_t offset,
 		     struct vmm_error *err)
 {
+	struct igvm_run *run = &l->run;
 	int ret = 0;
 
-	if (!goes_on(l, page)) {
-		ret = flush(l, err);
-		l->run = *page;
-		l->run.used = 0;
+	if (run->len > 0 && run->gpa + run->len == page->gpa && run->kind == page->kind &&
+	    mem_find(l->mem, run->gpa, run->len + page->len)) {
+		run->len += page->len;
 	} else {
-		l->run.len += page->len;
+		ret = igvm_flush(l, err);
+		*run = *page;
 	}
 	if (ret < 0 || offset == 0)
 		return ret;
-	l->run.used = page->gpa + page->len - l->run.gpa;
-	if (copy_goes_on(&l->copy, page->gpa, offset)) {
+	run->used = page->gpa + page->len - run->gpa;
+	if (l->copy.len > 0 && l->copy.gpa + l->copy.len == page->gpa &&
+	    l->copy.offset + l->copy.len == offset) {
 		l->copy.len += page->len;
 		return 0;
 	}
 	/* the bytes before this stand in the same run, which is in RAM, and become part of the plan
 	 * in the end: what else is there is refused then */
 	ret = flush_copy(l, err);
-	l->copy = (struct copy){offset, page->gpa, page->len};
+	l->copy.offset = offset;
+	l->copy.gpa = page->gpa;
+	l->copy.len = page->len;
 	return ret;
 }
 
-static int page_kind(const struct loader *l, const struct igvm_header *header, struct run *page,
-		     struct vmm_error *err)
+/* Its kind and name. */
+static int page_kind(const struct igvm_loader *l, const struct igvm_header *header,
+		     struct igvm_run *run, struct vmm_error *err)
 {
-	uint32_t flags = get_le32(header->data + PAGE_FLAGS);
-	uint16_t type = get_le16(header->data + PAGE_TYPE);
+	const struct igvm_page *page = header->data;
+	uint16_t type = page->type;
 
-	if (type != IGVM_PAGE_NORMAL && l->igvm->platform != IGVM_SEV_SNP)
+	if (type == IGVM_PAGE_NORMAL) {
+		run->kind = page->flags & IGVM_PAGE_SHARED	 ? LOAD_SHARED
+			    : page->flags & IGVM_PAGE_UNMEASURED ? LOAD_UNMEASURED
+								 : LOAD_DATA;
+		run->name = run->kind == LOAD_SHARED ? "shared pages" : "page data";
+		return 0;
+	}
+	if (l->igvm->platform != IGVM_SEV_SNP)
 		return igvm_refuse(header, -ENOTSUP, err, "page type %u is for SNP guests only",
 				   type);
-	if (type != IGVM_PAGE_NORMAL && (flags & (IGVM_PAGE_SHARED | IGVM_PAGE_2MB)))
+	if (page->flags & (IGVM_PAGE_SHARED | IGVM_PAGE_2MB))
 		return igvm_refuse(header, -EINVAL, err,
 				   "flags %#x for a page of type %u, which the firmware fills in",
-				   flags, type);
-	switch (type) {
-	case IGVM_PAGE_NORMAL:
-		page->kind = flags & IGVM_PAGE_SHARED	    ? LOAD_SHARED
-			     : flags & IGVM_PAGE_UNMEASURED ? LOAD_UNMEASURED
-							    : LOAD_DATA;
-		page->name = flags & IGVM_PAGE_SHARED ? "shared pages" : "page data";
-		return 0;
-	case IGVM_PAGE_SECRETS:
-		page->kind = LOAD_SECRETS;
-		page->name = "SNP secrets";
-		return 0;
-	case IGVM_PAGE_CPUID:
-	case IGVM_PAGE_CPUID_XF:
-		page->kind = LOAD_CPUID;
-		page->name = "SNP CPUID";
-		return 0;
-	default:
+				   page->flags, type);
+	if (type > IGVM_PAGE_CPUID_XF)
 		return igvm_refuse(header, -ENOTSUP, err, "page type %u", type);
-	}
-}
-
-static int page_data(struct loader *l, const struct igvm_header *header, struct vmm_error *err)
-{
-	uint32_t offset = get_le32(header->data + PAGE_FILE_OFFSET);
-	uint32_t flags = get_le32(header->data + PAGE_FLAGS);
-	struct run page = {
-		.gpa = get_le64(header->data + PAGE_GPA),
-		.len = flags & IGVM_PAGE_2MB ? HUGE_PAGE : PAGE_SIZE,
-	};
-	int ret;
-
-	if (flags & ~(IGVM_PAGE_2MB | IGVM_PAGE_UNMEASURED | IGVM_PAGE_SHARED))
-		return igvm_refuse(header, -ENOTSUP, err, "flags %#x", flags);
-	if (get_le16(header->data + PAGE_RESERVED) != 0)
-		return igvm_refuse(header, -EINVAL, err, "a reserved field is not zero");
-	if (!is_aligned(page.gpa, page.len) || !mem_find(l->mem, page.gpa, page.len))
-		return igvm_refuse(header, -EFAULT, err,
-				   "%#" PRIx64 "+%#" PRIx64 " is no page of guest memory: %s",
-				   page.gpa, page.len,
-				   is_aligned(page.gpa, page.len)
-					   ? ram_advice(l->mem, page.gpa, page.len)
-					   : "it is not aligned");
-	if (offset && !range_inside(offset, page.len, 0, l->igvm->file.size))
-		return igvm_refuse(header, -EINVAL, err,
-				   "%#" PRIx64 " bytes at file offset %#x, of %#" PRIx64, page.len,
-				   offset, l->igvm->file.size);
-	ret = page_kind(l, header, &page, err);
-	/* what the firmware fills in goes to it page by page, whatever the file has for it */
-	if (ret == 0 && (page.kind == LOAD_SECRETS || page.kind == LOAD_CPUID)) {
-		ret = flush(l, err);
-		if (ret == 0 &&
-		    !load_plan_add(l->plan, page.name, page.gpa, page.len, page.kind, err))
-			ret = err->code;
-		return ret;
-	}
-	return ret < 0 ? ret : add_pages(l, &page, offset, err);
-}
-
-/* --- other memory ----------------------------------------------------------------------------- */
-
-static int required_memory(struct loader *l, const struct igvm_header *header,
-			   struct vmm_error *err)
-{
-	uint64_t gpa = get_le64(header->data + REQUIRED_GPA);
-	uint32_t len = get_le32(header->data + REQUIRED_BYTES);
-
-	if (get_le32(header->data + REQUIRED_RESERVED) != 0 ||
-	    (get_le32(header->data + REQUIRED_FLAGS) & ~IGVM_REQUIRED_VTL2))
-		return igvm_refuse(header, -EINVAL, err, "a reserved field is not zero");
-	if (!is_aligned(gpa | len, PAGE_SIZE))
-		return igvm_refuse(header, -EINVAL, err, "%#" PRIx64 "+%#x are not whole pages",
-				   gpa, len);
-	if (len > 0 && !mem_find(l->mem, gpa, len))
-		return igvm_refuse(header, -EFAULT, err,
-				   "%#" PRIx64 "+%#x is not all guest memory: %s", gpa, len,
-				   ram_advice(l->mem, gpa, len));
+	run->kind = type == IGVM_PAGE_SECRETS ? LOAD_SECRETS : LOAD_CPUID;
+	run->name = type == IGVM_PAGE_SECRETS ? "SNP secrets" : "SNP CPUID";
 	return 0;
 }
 
-static int error_range(struct loader *l, const struct igvm_header *header, struct vmm_error *err)
-{
-	struct run range = {
-		.name = "error range",
-		.kind = LOAD_SHARED,
-		.gpa = get_le64(header->data + ERROR_GPA),
-		.len = get_le32(header->data + ERROR_BYTES),
-	};
-	int ret = flush(l, err);
-
-	if (ret < 0)
-		return ret;
-	if (range.len == 0 || !is_aligned(range.gpa | range.len, PAGE_SIZE) ||
-	    !mem_find(l->mem, range.gpa, range.len))
-		return igvm_refuse(header, -EFAULT, err,
-				   "%#" PRIx64 "+%#" PRIx64 " are no pages of guest memory",
-				   range.gpa, range.len);
-	l->run = range;
-	return flush(l, err);
-}
-
-/* The firmware measures registers after all pages, so a file that has them in another order cannot
- * be measured as its author did. */
-static int check_order(const struct loader *l, const struct igvm_header *header,
-		       struct vmm_error *err)
+int igvm_check_order(const struct igvm_loader *l, const struct igvm_header *header,
+		     struct vmm_error *err)
 {
 	if (l->igvm->platform != IGVM_SEV_SNP || l->plan->nvcpus == 0)
 		return 0;
@@ -242,36 +117,80 @@ static int check_order(const struct loader *l, const struct igvm_header *header,
 			   "behind a VP context, but KVM measures pages before registers");
 }
 
-static int directive(struct loader *l, const struct igvm_header *header, struct vmm_error *err)
+static int check_page(const struct igvm_loader *l, const struct igvm_header *header, uint64_t len,
+		      struct vmm_error *err)
 {
-	int ret;
+	const struct igvm_page *page = header->data;
 
-	switch (header->type) {
-	case IGVM_PAGE_DATA:
-		ret = get_le32(header->data + PAGE_FLAGS) & IGVM_PAGE_SHARED
-			      ? 0
-			      : check_order(l, header, err);
-		return ret < 0 ? ret : page_data(l, header, err);
-	case IGVM_PARAMETER_INSERT:
-		ret = check_order(l, header, err);
-		if (ret == 0)
-			ret = flush(l, err);
-		return ret < 0 ? ret : igvm_area_insert(&l->areas, header, l->plan, err);
-	case IGVM_PARAMETER_AREA:
-		return igvm_area_add(&l->areas, l->igvm, header, err);
-	case IGVM_VP_CONTEXT:
-		return igvm_vp_context(l->igvm, header, l->plan, err);
-	case IGVM_REQUIRED_MEMORY:
-		return required_memory(l, header, err);
-	case IGVM_ERROR_RANGE:
-		return error_range(l, header, err);
-	case IGVM_SUPPORTED_PLATFORM:
-	case IGVM_GUEST_POLICY:
-	case IGVM_SNP_ID_BLOCK:
-		return 0; /* igvm_check.c */
-	default:
-		return igvm_parameter(&l->areas, header, l->config, l->mem, err);
-	}
+	if (page->flags & ~(IGVM_PAGE_2MB | IGVM_PAGE_UNMEASURED | IGVM_PAGE_SHARED))
+		return igvm_refuse(header, -ENOTSUP, err, "flags %#x", page->flags);
+	if (!is_aligned(page->gpa, len) || !mem_find(l->mem, page->gpa, len))
+		return igvm_refuse(header, -EFAULT, err,
+				   "%#" PRIx64 "+%#" PRIx64 " is no page of guest memory: %s",
+				   page->gpa, len,
+				   is_aligned(page->gpa, len) ? ram_advice(l->mem, page->gpa, len)
+							      : "it is not aligned");
+	if (page->file_offset && !range_inside(page->file_offset, len, 0, l->igvm->file.size))
+		return igvm_refuse(header, -EINVAL, err,
+				   "%#" PRIx64 " bytes at file offset %#x, of %#" PRIx64, len,
+				   page->file_offset, l->igvm->file.size);
+	return page->flags & IGVM_PAGE_SHARED ? 0 : igvm_check_order(l, header, err);
+}
+
+int igvm_load_pages(struct igvm_loader *l, const struct igvm_header *header, struct vmm_error *err)
+{
+	const struct igvm_page *page = header->data;
+	struct igvm_run run = {
+		.gpa = page->gpa,
+		.len = page->flags & IGVM_PAGE_2MB ? HUGE_PAGE : PAGE_SIZE,
+	};
+	int ret = check_page(l, header, run.len, err);
+
+	if (ret == 0)
+		ret = page_kind(l, header, &run, err);
+	if (ret < 0 || (run.kind != LOAD_SECRETS && run.kind != LOAD_CPUID))
+		return ret < 0 ? ret : add_pages(l, &run, page->file_offset, err);
+	/* what the firmware fills in goes to it page by page, whatever the file has for it */
+	ret = igvm_flush(l, err);
+	run.used = run.len;
+	l->run = run;
+	return ret < 0 ? ret : igvm_flush(l, err);
+}
+
+/* --- other memory ----------------------------------------------------------------------------- */
+
+int igvm_load_required(struct igvm_loader *l, const struct igvm_header *header,
+		       struct vmm_error *err)
+{
+	const struct igvm_required *r = header->data;
+
+	if (r->flags & ~IGVM_REQUIRED_VTL2)
+		return igvm_refuse(header, -EINVAL, err, "a reserved field is not zero");
+	if (!is_aligned(r->gpa | r->len, PAGE_SIZE))
+		return igvm_refuse(header, -EINVAL, err, "%#" PRIx64 "+%#x are not whole pages",
+				   r->gpa, r->len);
+	if (r->len > 0 && !mem_find(l->mem, r->gpa, r->len))
+		return igvm_refuse(header, -EFAULT, err,
+				   "%#" PRIx64 "+%#x is not all guest memory: %s", r->gpa, r->len,
+				   ram_advice(l->mem, r->gpa, r->len));
+	return 0;
+}
+
+int igvm_load_error_range(struct igvm_loader *l, const struct igvm_header *header,
+			  struct vmm_error *err)
+{
+	const struct igvm_error_range *range = header->data;
+	int ret = igvm_flush(l, err);
+
+	if (ret < 0)
+		return ret;
+	if (range->len == 0 || !is_aligned(range->gpa | range->len, PAGE_SIZE) ||
+	    !mem_find(l->mem, range->gpa, range->len))
+		return igvm_refuse(header, -EFAULT, err,
+				   "%#" PRIx64 "+%#x are no pages of guest memory", range->gpa,
+				   range->len);
+	l->run = (struct igvm_run){"error range", LOAD_SHARED, range->gpa, range->len, 0};
+	return igvm_flush(l, err);
 }
 
 /* --- the whole file --------------------------------------------------------------------------- */
@@ -312,6 +231,8 @@ static int add_firmware_region(const struct igvm *igvm, struct guest_mem *mem,
 /* A guest that would find nothing where it starts runs for ever, and says nothing. */
 static int check_start(const struct load_plan *plan, struct vmm_error *err)
 {
+	if (plan->nitems == 0)
+		return vmm_error_set(err, -EINVAL, "it has no pages for this platform");
 	if (plan->entry.mode != ENTRY_RESET)
 		return 0;
 	for (size_t i = 0; i < plan->nitems; i++)
@@ -323,20 +244,17 @@ static int check_start(const struct load_plan *plan, struct vmm_error *err)
 			     FIRMWARE_RESET_VECTOR);
 }
 
-static int load(struct loader *l, struct vmm_error *err)
+static int load(struct igvm_loader *l, struct vmm_error *err)
 {
 	struct igvm_header header;
-	uint32_t at = 0;
 	int ret = add_firmware_region(l->igvm, l->mem, err);
 
 	l->plan->entry = (struct load_entry){.mode = ENTRY_RESET, .rip = FIRMWARE_RESET_VECTOR};
-	while (ret == 0 && igvm_next(l->igvm, &at, &header))
-		if (header.name && header.applies)
-			ret = directive(l, &header, err);
+	for (uint32_t at = 0; ret == 0 && igvm_next(l->igvm, &at, &header);)
+		if (header.applies && header.form->load)
+			ret = header.form->load(l, &header, err);
 	if (ret == 0)
-		ret = flush(l, err);
-	if (ret == 0 && l->plan->nitems == 0)
-		ret = vmm_error_set(err, -EINVAL, "it has no pages for this platform");
+		ret = igvm_flush(l, err);
 	if (ret == 0)
 		ret = check_start(l->plan, err);
 	return ret < 0 ? ret : ram_map(l->plan, 0, err);
@@ -345,16 +263,12 @@ static int load(struct loader *l, struct vmm_error *err)
 int igvm_load(const struct igvm *igvm, const struct boot_config *config, struct load_plan *plan,
 	      struct vmm_error *err)
 {
-	struct loader *l = calloc(1, sizeof(*l));
-	int ret;
+	struct igvm_loader l = {.igvm = igvm, .config = config, .mem = plan->mem, .plan = plan};
+	int ret = load(&l, err);
 
-	if (!l)
-		return vmm_error_errno(err, -ENOMEM, "unable to load the IGVM file");
-	*l = (struct loader){.igvm = igvm, .config = config, .mem = plan->mem, .plan = plan};
-	ret = load(l, err);
 	if (ret < 0)
 		vmm_error_prefix(err, "igvm: %s", config->igvm);
-	igvm_areas_free(&l->areas);
-	free(l);
+	for (size_t i = 0; i < l.nareas; i++)
+		free(l.area[i].bytes);
 	return ret;
 }

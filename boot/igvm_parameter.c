@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* What is written into parameter areas. None of it is measured: a guest has to check it. */
+/*
+ * Parameter areas: pages in which the guest is told about its machine. They are filled in here, in
+ * buffers of ours, and become boot items when the file inserts them. None of it is measured: a
+ * guest has to check it.
+ */
 #include "boot/acpi_tables.h"
 #include "boot/fdt.h"
 #include "boot/igvm.h"
@@ -24,44 +28,23 @@ static int put(const struct place *place, const void *bytes, uint64_t len, struc
 		return igvm_refuse(place->header, -ENOSPC, err,
 				   "%" PRIu64 " bytes, and %" PRIu64 " are left in the area", len,
 				   place->room);
-	memcpy(place->at, bytes, len);
+	if (bytes)
+		memcpy(place->at, bytes, len);
 	return 0;
 }
-
-static int put_u32(const struct place *place, uint32_t value, struct vmm_error *err)
-{
-	uint8_t bytes[4];
-
-	put_le32(bytes, value);
-	return put(place, bytes, sizeof(bytes), err);
-}
-
-/* IGVM_VHS_MEMORY_MAP_ENTRY: u64 first page, u64 pages, u16 type (0: memory), u16 flags, u32; an
- * entry of no pages is the last. */
-#define MAP_ENTRY 24
 
 static int put_memory_map(const struct place *place, const struct guest_mem *mem,
 			  struct vmm_error *err)
 {
-	uint8_t bytes[(MEM_MAX_REGIONS + 1) * MAP_ENTRY] = {0};
+	struct igvm_map_entry map[MEM_MAX_REGIONS + 1] = {{.pages = 0}};
 	struct gpa_range ram[MEM_MAX_REGIONS];
 	size_t n = ram_ranges(mem, ram);
 
 	for (size_t i = 0; i < n; i++) {
-		put_le64(bytes + i * MAP_ENTRY, ram[i].gpa / PAGE_SIZE);
-		put_le64(bytes + i * MAP_ENTRY + 8, ram[i].len / PAGE_SIZE);
+		map[i].first_page = ram[i].gpa / PAGE_SIZE;
+		map[i].pages = ram[i].len / PAGE_SIZE;
 	}
-	return put(place, bytes, (n + 1) * MAP_ENTRY, err);
-}
-
-/* IGVM_VHS_MMIO_RANGES: twice u64 first page, u64 pages. All devices are in one range. */
-static int put_mmio_ranges(const struct place *place, struct vmm_error *err)
-{
-	uint8_t bytes[32] = {0};
-
-	put_le64(bytes, LAYOUT_VIRTIO_BASE / PAGE_SIZE);
-	put_le64(bytes + 8, (LAYOUT_IOAPIC - LAYOUT_VIRTIO_BASE) / PAGE_SIZE);
-	return put(place, bytes, sizeof(bytes), err);
+	return put(place, map, (n + 1) * sizeof(map[0]), err);
 }
 
 static int put_madt(const struct place *place, const struct acpi_config *platform,
@@ -70,10 +53,7 @@ static int put_madt(const struct place *place, const struct acpi_config *platfor
 	struct acpi_out out = {.buf = place->at, .size = place->room};
 
 	acpi_write_madt(&out, platform);
-	if (out.len <= out.size)
-		return 0;
-	return igvm_refuse(place->header, -ENOSPC, err,
-			   "%zu bytes, and %" PRIu64 " are left in the area", out.len, place->room);
+	return put(place, NULL, out.len, err);
 }
 
 static int put_device_tree(const struct place *place, const struct boot_config *config,
@@ -94,21 +74,25 @@ static int put_device_tree(const struct place *place, const struct boot_config *
 	return ret;
 }
 
-/* Bit 0: memory that the file does not fill is shared with the host. Here it is the guest's. */
-#define ENVIRONMENT 0
-
 static int put_value(const struct place *place, const struct boot_config *config,
 		     const struct guest_mem *mem, struct vmm_error *err)
 {
+	/* all devices are in one range */
+	static const struct igvm_mmio_ranges mmio = {
+		.range[0] = {LAYOUT_VIRTIO_BASE / PAGE_SIZE,
+			     (LAYOUT_IOAPIC - LAYOUT_VIRTIO_BASE) / PAGE_SIZE}};
+	/* bit 0: memory that the file does not fill is shared with the host. Here it is the guest's */
+	static const uint32_t environment;
+
 	switch (place->header->type) {
 	case IGVM_VP_COUNT:
-		return put_u32(place, config->platform.vcpus, err);
+		return put(place, &config->platform.vcpus, sizeof(uint32_t), err);
 	case IGVM_ENVIRONMENT_INFO:
-		return put_u32(place, ENVIRONMENT, err);
+		return put(place, &environment, sizeof(environment), err);
 	case IGVM_MEMORY_MAP:
 		return put_memory_map(place, mem, err);
 	case IGVM_MMIO_RANGES:
-		return put_mmio_ranges(place, err);
+		return put(place, &mmio, sizeof(mmio), err);
 	case IGVM_MADT:
 		return put_madt(place, &config->platform, err);
 	case IGVM_DEVICE_TREE:
@@ -120,29 +104,84 @@ static int put_value(const struct place *place, const struct boot_config *config
 	}
 }
 
-int igvm_parameter(struct igvm_areas *areas, const struct igvm_header *header,
-		   const struct boot_config *config, const struct guest_mem *mem,
-		   struct vmm_error *err)
+static struct igvm_filled *find_area(struct igvm_loader *l, uint32_t index)
 {
-	uint32_t index = get_le32(header->data + PARAMETER_INDEX);
-	uint32_t offset = get_le32(header->data + PARAMETER_OFFSET);
+	for (size_t i = 0; i < l->nareas; i++)
+		if (l->area[i].index == index)
+			return &l->area[i];
+	return NULL;
+}
+
+int igvm_load_parameter(struct igvm_loader *l, const struct igvm_header *header,
+			struct vmm_error *err)
+{
+	const struct igvm_parameter *parameter = header->data;
+	const struct igvm_filled *area = find_area(l, parameter->index);
 	struct place place = {.header = header};
 
-	if (areas->nparameters++ == IGVM_PARAMETERS)
+	if (l->nparameters++ == IGVM_PARAMETERS)
 		return igvm_refuse(header, -E2BIG, err, "more than %d parameters", IGVM_PARAMETERS);
-	for (size_t i = 0; i < areas->n; i++) {
-		const struct igvm_area *area = &areas->area[i];
+	if (!area || !area->bytes)
+		return igvm_refuse(header, -EINVAL, err,
+				   "area %u does not exist, or has been inserted before",
+				   parameter->index);
+	if (parameter->offset >= area->len)
+		return igvm_refuse(header, -EINVAL, err,
+				   "offset %#x in an area of %#" PRIx64 " bytes", parameter->offset,
+				   area->len);
+	place.at = area->bytes + parameter->offset;
+	place.room = area->len - parameter->offset;
+	return put_value(&place, l->config, l->mem, err);
+}
 
-		if (area->index != index || !area->bytes)
-			continue;
-		if (offset >= area->len)
-			return igvm_refuse(header, -EINVAL, err,
-					   "offset %#x in an area of %#" PRIx64 " bytes", offset,
-					   area->len);
-		place.at = area->bytes + offset;
-		place.room = area->len - offset;
-		return put_value(&place, config, mem, err);
-	}
-	return igvm_refuse(header, -EINVAL, err,
-			   "area %u does not exist, or has been inserted before", index);
+int igvm_load_area(struct igvm_loader *l, const struct igvm_header *header, struct vmm_error *err)
+{
+	const struct igvm_area *from = header->data;
+	struct igvm_filled *area;
+
+	if (find_area(l, from->index))
+		return igvm_refuse(header, -EINVAL, err, "a second area of index %u", from->index);
+	if (from->len == 0 || !is_aligned(from->len, PAGE_SIZE))
+		return igvm_refuse(header, -EINVAL, err, "%#" PRIx64 " bytes are not whole pages",
+				   from->len);
+	if (l->nareas == IGVM_AREAS || from->len > IGVM_AREA_BYTES - l->areas_len)
+		return igvm_refuse(header, -E2BIG, err,
+				   "more than %d areas, or more than %llu bytes in all of them",
+				   IGVM_AREAS, (unsigned long long)IGVM_AREA_BYTES);
+	if (from->file_offset && !range_inside(from->file_offset, from->len, 0, l->igvm->file.size))
+		return igvm_refuse(header, -EINVAL, err,
+				   "%#" PRIx64 " bytes at file offset %#x, of %#" PRIx64, from->len,
+				   from->file_offset, l->igvm->file.size);
+	area = &l->area[l->nareas];
+	*area = (struct igvm_filled){from->index, from->len, calloc(1, from->len)};
+	if (!area->bytes)
+		return vmm_error_errno(err, -ENOMEM, "unable to allocate a parameter area");
+	l->nareas++;
+	l->areas_len += from->len;
+	if (from->file_offset == 0)
+		return 0;
+	return mem_file_read(&l->igvm->file, from->file_offset, area->bytes, area->len, err);
+}
+
+/* Copies the area to where the header says, as a boot item that is not measured. */
+int igvm_load_insert(struct igvm_loader *l, const struct igvm_header *header, struct vmm_error *err)
+{
+	const struct igvm_insert *insert = header->data;
+	struct igvm_filled *area = find_area(l, insert->index);
+	int ret = igvm_check_order(l, header, err);
+	void *to;
+
+	if (ret == 0)
+		ret = igvm_flush(l, err);
+	if (ret < 0)
+		return ret;
+	if (!area || !area->bytes)
+		return igvm_refuse(header, -EINVAL, err, "area %u %s", insert->index,
+				   area ? "has been inserted before" : "does not exist");
+	to = load_plan_add(l->plan, "parameter area", insert->gpa, area->len, LOAD_UNMEASURED, err);
+	if (to)
+		memcpy(to, area->bytes, area->len);
+	free(area->bytes);
+	area->bytes = NULL;
+	return to ? 0 : err->code;
 }

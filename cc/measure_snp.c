@@ -103,13 +103,13 @@ void measure_snp_vmsa(const struct cc_config *config, const struct load_plan *pl
 		      uint8_t digest[CC_DIGEST])
 {
 	struct cc_vcpu_state state;
-	uint8_t page[VMSA_SIZE];
+	struct vmsa page;
 	struct sha384_ctx sha;
 
 	cc_vcpu_state(plan, id, config->snp.vcpu_sig, config->snp.cbit, &state);
-	vmsa_build(&state, config->snp.features, page);
+	vmsa_build(&state, config->snp.features, &page);
 	sha384_init(&sha);
-	sha384_update(&sha, sizeof(page), page);
+	sha384_update(&sha, sizeof(page), (const uint8_t *)&page);
 	sha384_digest(&sha, CC_DIGEST, digest);
 }
 
@@ -135,7 +135,7 @@ int measure_snp(const struct cc_config *config, const struct load_plan *plan,
 		}
 		snp_digest_extend(out->digest, SNP_PAGE_VMSA, vmsa, VMSA_GPA);
 		out->pages++;
-		out->bytes += VMSA_SIZE;
+		out->bytes += sizeof(struct vmsa);
 	}
 	return 0;
 }

@@ -42,7 +42,7 @@ static int check_vcpu(const struct cc_config *config, const struct load_vcpu *vc
 		ret = vmsa_check(vcpu, config->snp.features, err);
 	if (ret < 0)
 		return ret;
-	vmsa_read(vcpu->vmsa, &state);
+	vmsa_read(&vcpu->vmsa, &state);
 	if (valid_mode(&state.sregs))
 		return 0;
 	return vmm_error_set(err, -EINVAL,

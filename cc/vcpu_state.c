@@ -89,7 +89,7 @@ void cc_vcpu_state(const struct load_plan *plan, uint32_t id, uint32_t cpuid_sig
 
 	*state = (struct cc_vcpu_state){.regs = {.rflags = RFLAGS_FIXED}};
 	if (own) {
-		vmsa_read(own->vmsa, state);
+		vmsa_read(&own->vmsa, state);
 		return;
 	}
 	if (id != 0 || entry->mode == ENTRY_RESET || entry->mode == ENTRY_CONTEXT ||

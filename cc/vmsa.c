@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "cc/vmsa.h"
 
-#include "mem/vmsa.h"
 #include "vmm/base/bytes.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #define EFER_SVME  (1ULL << 12) /* KVM runs its guests with it */
@@ -19,50 +20,46 @@
 #define RESET_MXCSR 0x1f80
 #define RESET_FCW   0x37f
 
-static void put_segment(uint8_t *at, const struct kvm_segment *s)
+/* Where the general registers stand on both sides. */
+static const struct {
+	size_t vmsa, kvm;
+} registers[] = {
+#define REGISTER(name)                                                       \
+	{                                                                    \
+		offsetof(struct vmsa, name), offsetof(struct kvm_regs, name) \
+	}
+	REGISTER(rax), REGISTER(rbx), REGISTER(rcx), REGISTER(rdx), REGISTER(rsi), REGISTER(rdi),
+	REGISTER(rsp), REGISTER(rbp), REGISTER(r8),  REGISTER(r9),  REGISTER(r10), REGISTER(r11),
+	REGISTER(r12), REGISTER(r13), REGISTER(r14), REGISTER(r15), REGISTER(rip), REGISTER(rflags),
+#undef REGISTER
+};
+
+static struct vmsa_segment put_segment(const struct kvm_segment *s)
 {
 	int present = s->present && !s->unusable;
-	int attributes = s->type | s->s << 4 | s->dpl << 5 | present << 7 | s->avl << 8 |
-			 s->l << 9 | s->db << 10 | s->g << 11;
 
-	put_le16(at, s->selector);
-	put_le16(at + 2, (uint16_t)attributes);
-	put_le32(at + 4, s->limit);
-	put_le64(at + 8, s->base);
+	return (struct vmsa_segment){
+		.selector = s->selector,
+		.attributes = (uint16_t)(s->type | s->s << 4 | s->dpl << 5 | present << 7 |
+					 s->avl << 8 | s->l << 9 | s->db << 10 | s->g << 11),
+		.limit = s->limit,
+		.base = s->base,
+	};
 }
 
-static void put_table(uint8_t *at, const struct kvm_dtable *t)
+static struct vmsa_segment put_table(const struct kvm_dtable *t)
 {
-	put_le32(at + 4, t->limit);
-	put_le64(at + 8, t->base);
+	return (struct vmsa_segment){.limit = t->limit, .base = t->base};
 }
 
-static void put_registers(uint8_t *page, const struct kvm_regs *r)
+static struct kvm_segment get_segment(const struct vmsa_segment *s)
 {
-	const uint64_t high[] = {r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15};
-
-	put_le64(page + VMSA_RFLAGS, r->rflags | 2);
-	put_le64(page + VMSA_RIP, r->rip);
-	put_le64(page + VMSA_RSP, r->rsp);
-	put_le64(page + VMSA_RAX, r->rax);
-	put_le64(page + VMSA_RCX, r->rcx);
-	put_le64(page + VMSA_RDX, r->rdx);
-	put_le64(page + VMSA_RBX, r->rbx);
-	put_le64(page + VMSA_RBP, r->rbp);
-	put_le64(page + VMSA_RSI, r->rsi);
-	put_le64(page + VMSA_RDI, r->rdi);
-	for (size_t i = 0; i < ARRAY_SIZE(high); i++)
-		put_le64(page + VMSA_R8 + 8 * i, high[i]);
-}
-
-static struct kvm_segment get_segment(const uint8_t *at)
-{
-	unsigned int a = get_le16(at + 2);
+	unsigned int a = s->attributes;
 
 	return (struct kvm_segment){
-		.selector = get_le16(at),
-		.limit = get_le32(at + 4),
-		.base = get_le64(at + 8),
+		.selector = s->selector,
+		.limit = s->limit,
+		.base = s->base,
 		.type = a & 15,
 		.s = a >> 4 & 1,
 		.dpl = a >> 5 & 3,
@@ -75,80 +72,115 @@ static struct kvm_segment get_segment(const uint8_t *at)
 	};
 }
 
-static struct kvm_dtable get_table(const uint8_t *at)
+static struct kvm_dtable get_table(const struct vmsa_segment *s)
 {
-	return (struct kvm_dtable){.limit = (uint16_t)get_le32(at + 4), .base = get_le64(at + 8)};
+	return (struct kvm_dtable){.limit = (uint16_t)s->limit, .base = s->base};
 }
 
-static void get_registers(const uint8_t *page, struct kvm_regs *r)
-{
-	__u64 *const high[] = {&r->r8,	&r->r9,	 &r->r10, &r->r11,
-			       &r->r12, &r->r13, &r->r14, &r->r15};
-
-	*r = (struct kvm_regs){
-		.rflags = get_le64(page + VMSA_RFLAGS),
-		.rip = get_le64(page + VMSA_RIP),
-		.rsp = get_le64(page + VMSA_RSP),
-		.rax = get_le64(page + VMSA_RAX),
-		.rcx = get_le64(page + VMSA_RCX),
-		.rdx = get_le64(page + VMSA_RDX),
-		.rbx = get_le64(page + VMSA_RBX),
-		.rbp = get_le64(page + VMSA_RBP),
-		.rsi = get_le64(page + VMSA_RSI),
-		.rdi = get_le64(page + VMSA_RDI),
-	};
-	for (size_t i = 0; i < ARRAY_SIZE(high); i++)
-		*high[i] = get_le64(page + VMSA_R8 + 8 * i);
-}
-
-void vmsa_read(const uint8_t page[VMSA_SIZE], struct cc_vcpu_state *state)
+void vmsa_read(const struct vmsa *page, struct cc_vcpu_state *state)
 {
 	state->sregs = (struct kvm_sregs){
-		.es = get_segment(page + VMSA_ES),
-		.cs = get_segment(page + VMSA_CS),
-		.ss = get_segment(page + VMSA_SS),
-		.ds = get_segment(page + VMSA_DS),
-		.fs = get_segment(page + VMSA_FS),
-		.gs = get_segment(page + VMSA_GS),
-		.ldt = get_segment(page + VMSA_LDTR),
-		.tr = get_segment(page + VMSA_TR),
-		.gdt = get_table(page + VMSA_GDTR),
-		.idt = get_table(page + VMSA_IDTR),
+		.es = get_segment(&page->es),
+		.cs = get_segment(&page->cs),
+		.ss = get_segment(&page->ss),
+		.ds = get_segment(&page->ds),
+		.fs = get_segment(&page->fs),
+		.gs = get_segment(&page->gs),
+		.ldt = get_segment(&page->ldtr),
+		.tr = get_segment(&page->tr),
+		.gdt = get_table(&page->gdtr),
+		.idt = get_table(&page->idtr),
 		/* KVM sets the bit for itself, and refuses it from us */
-		.efer = get_le64(page + VMSA_EFER) & ~EFER_SVME,
-		.cr0 = get_le64(page + VMSA_CR0),
-		.cr3 = get_le64(page + VMSA_CR3),
-		.cr4 = get_le64(page + VMSA_CR4),
+		.efer = page->efer & ~EFER_SVME,
+		.cr0 = page->cr0,
+		.cr3 = page->cr3,
+		.cr4 = page->cr4,
 	};
-	get_registers(page, &state->regs);
+	for (size_t i = 0; i < ARRAY_SIZE(registers); i++)
+		memcpy((uint8_t *)&state->regs + registers[i].kvm,
+		       (const uint8_t *)page + registers[i].vmsa, sizeof(uint64_t));
 }
 
-void vmsa_build(const struct cc_vcpu_state *state, uint64_t features, uint8_t page[VMSA_SIZE])
+void vmsa_build(const struct cc_vcpu_state *state, uint64_t features, struct vmsa *page)
 {
 	const struct kvm_sregs *s = &state->sregs;
 
-	memset(page, 0, VMSA_SIZE);
-	put_segment(page + VMSA_ES, &s->es);
-	put_segment(page + VMSA_CS, &s->cs);
-	put_segment(page + VMSA_SS, &s->ss);
-	put_segment(page + VMSA_DS, &s->ds);
-	put_segment(page + VMSA_FS, &s->fs);
-	put_segment(page + VMSA_GS, &s->gs);
-	put_table(page + VMSA_GDTR, &s->gdt);
-	put_segment(page + VMSA_LDTR, &s->ldt);
-	put_table(page + VMSA_IDTR, &s->idt);
-	put_segment(page + VMSA_TR, &s->tr);
-	page[VMSA_CPL] = s->ss.dpl;
-	put_le64(page + VMSA_EFER, s->efer | EFER_SVME);
-	put_le64(page + VMSA_CR4, s->cr4 | CR4_MCE);
-	put_le64(page + VMSA_CR3, s->cr3);
-	put_le64(page + VMSA_CR0, s->cr0 & ~CR0_NW_CD);
-	put_registers(page, &state->regs);
-	put_le64(page + VMSA_DR6, RESET_DR6);
-	put_le64(page + VMSA_DR7, RESET_DR7);
-	put_le64(page + VMSA_PAT, RESET_PAT);
-	put_le64(page + VMSA_SEV_FEATURES, features | SNP_ACTIVE);
-	put_le64(page + VMSA_XCR0, RESET_XCR0);
-	put_le32(page + VMSA_MXCSR, RESET_MXCSR);
-	put_le16(page + VMSA_FCW, RESET_FCW);
+	*page = (struct vmsa){
+		.es = put_segment(&s->es),
+		.cs = put_segment(&s->cs),
+		.ss = put_segment(&s->ss),
+		.ds = put_segment(&s->ds),
+		.fs = put_segment(&s->fs),
+		.gs = put_segment(&s->gs),
+		.gdtr = put_table(&s->gdt),
+		.ldtr = put_segment(&s->ldt),
+		.idtr = put_table(&s->idt),
+		.tr = put_segment(&s->tr),
+		.cpl = s->ss.dpl,
+		.efer = s->efer | EFER_SVME,
+		.cr4 = s->cr4 | CR4_MCE,
+		.cr3 = s->cr3,
+		.cr0 = s->cr0 & ~CR0_NW_CD,
+		.dr6 = RESET_DR6,
+		.dr7 = RESET_DR7,
+		.pat = RESET_PAT,
+		.sev_features = features | SNP_ACTIVE,
+		.xcr0 = RESET_XCR0,
+		.mxcsr = RESET_MXCSR,
+		.fcw = RESET_FCW,
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(registers); i++)
+		memcpy((uint8_t *)page + registers[i].vmsa,
+		       (const uint8_t *)&state->regs + registers[i].kvm, sizeof(uint64_t));
+	page->rflags |= 2;
+}
+
+/* --- a page that a file brings ---------------------------------------------------------------- */
+
+/* What the byte at `offset` belongs to: its name, and where it starts. */
+static const char *field_at(size_t offset, size_t *start)
+{
+	static const struct {
+		size_t offset;
+		const char *name;
+	} fields[] = {
+#define FIELD(type, member, dimension, name) {offsetof(struct vmsa, member), name},
+		VMSA_FIELDS(FIELD)
+#undef FIELD
+	};
+	size_t i = ARRAY_SIZE(fields) - 1;
+
+	while (fields[i].offset > offset)
+		i--;
+	*start = fields[i].offset;
+	return fields[i].name;
+}
+
+int vmsa_check(const struct load_vcpu *vcpu, uint64_t features, struct vmm_error *err)
+{
+	const uint8_t *is = (const uint8_t *)&vcpu->vmsa;
+	struct cc_vcpu_state state;
+	struct vmsa made;
+	const uint8_t *seals = (const uint8_t *)&made;
+	const char *name;
+	size_t at = 0, start;
+
+	if (vcpu->gpa != VMSA_GPA)
+		return vmm_error_set(err, -EINVAL,
+				     "the registers of vCPU %u are for guest address %#" PRIx64
+				     ", KVM measures them at %#llx",
+				     vcpu->id, vcpu->gpa, VMSA_GPA);
+	/* KVM takes no such page: it makes one from the registers that user space sets */
+	vmsa_read(&vcpu->vmsa, &state);
+	vmsa_build(&state, features, &made);
+	while (at < sizeof(made) && seals[at] == is[at])
+		at++;
+	if (at == sizeof(made))
+		return 0;
+	name = field_at(at, &start);
+	at = align_down(at, 8);
+	return vmm_error_set(err, -EINVAL,
+			     "the registers of vCPU %u have %#" PRIx64
+			     " in %s (VMSA offset %#zx), where KVM would seal %#" PRIx64,
+			     vcpu->id, get_le64(is + at), name, start, get_le64(seals + at));
 }

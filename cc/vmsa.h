@@ -11,19 +11,18 @@
 
 #include <stdint.h>
 
-#define VMSA_SIZE 4096
-
 /* The guest address that KVM gives for every VMSA page (Linux, arch/x86/kvm/svm/sev.c). */
 #define VMSA_GPA 0xfffffffff000ULL
 
 /* `features` is SEV_FEATURES; bit 0 (SNP active) is added. */
-void vmsa_build(const struct cc_vcpu_state *state, uint64_t features, uint8_t page[VMSA_SIZE]);
+void vmsa_build(const struct cc_vcpu_state *state, uint64_t features, struct vmsa *page);
 
 /* The other way: those of the page's registers that vmsa_build() puts into one. */
-void vmsa_read(const uint8_t page[VMSA_SIZE], struct cc_vcpu_state *state);
+void vmsa_read(const struct vmsa *page, struct cc_vcpu_state *state);
 
 /*
- * Can KVM seal a vCPU with exactly this page, if it is given what vmsa_read() returns? If not,
+ * Of a page that a file brings: can KVM seal a vCPU with exactly this one, if it is given what
+ * vmsa_read() returns? If not, the guest would be measured as something else than its author signed:
  * -EINVAL and the name of a register in which the page that KVM makes differs.
  */
 int vmsa_check(const struct load_vcpu *vcpu, uint64_t features, struct vmm_error *err);

@@ -11,6 +11,7 @@
 #define MEM_PLAN_H
 
 #include "mem/file.h"
+#include "mem/vmsa.h"
 
 #include <stdbool.h>
 
@@ -77,7 +78,7 @@ struct load_entry {
 struct load_vcpu {
 	uint32_t id;
 	uint64_t gpa; /* that is measured for the page */
-	uint8_t vmsa[PAGE_SIZE];
+	struct vmsa vmsa;
 };
 
 struct load_plan {

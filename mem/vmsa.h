@@ -1,47 +1,105 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where a vCPU's registers stand in a VMSA page, the virtual machine save area of AMD64 APM volume
- * 2, table B-4. Those that are not named here are zero in the pages that KVM makes.
+ * 2, table B-4, and what they are called, for people. Those that cc/vmsa.c does not fill in are zero
+ * in the pages that KVM makes.
  */
 #ifndef MEM_VMSA_H
 #define MEM_VMSA_H
 
-enum vmsa_offset {
-	/* Segments, 16 bytes each: u16 selector, u16 attributes, u32 limit, u64 base. Attributes
-	 * are bits 55-52 and 47-40 of a descriptor, pushed together (section 15.5.1). */
-	VMSA_ES = 0x00,
-	VMSA_CS = 0x10,
-	VMSA_SS = 0x20,
-	VMSA_DS = 0x30,
-	VMSA_FS = 0x40,
-	VMSA_GS = 0x50,
-	VMSA_GDTR = 0x60,
-	VMSA_LDTR = 0x70,
-	VMSA_IDTR = 0x80,
-	VMSA_TR = 0x90,
-	VMSA_CPL = 0xcb,
-	VMSA_EFER = 0xd0,
-	VMSA_CR4 = 0x148,
-	VMSA_CR3 = 0x150,
-	VMSA_CR0 = 0x158,
-	VMSA_DR7 = 0x160,
-	VMSA_DR6 = 0x168,
-	VMSA_RFLAGS = 0x170,
-	VMSA_RIP = 0x178,
-	VMSA_RSP = 0x1d8,
-	VMSA_RAX = 0x1f8,
-	VMSA_PAT = 0x268,
-	VMSA_RCX = 0x308,
-	VMSA_RDX = 0x310,
-	VMSA_RBX = 0x318,
-	VMSA_RBP = 0x328,
-	VMSA_RSI = 0x330,
-	VMSA_RDI = 0x338,
-	VMSA_R8 = 0x340, /* R9 … R15 follow */
-	VMSA_SEV_FEATURES = 0x3b0,
-	VMSA_XCR0 = 0x3e8,
-	VMSA_MXCSR = 0x408,
-	VMSA_FCW = 0x410,
-};
+#include <stddef.h>
+#include <stdint.h>
+
+/* Attributes are bits 55-52 and 47-40 of a descriptor, pushed together (section 15.5.1). */
+struct vmsa_segment {
+	uint16_t selector;
+	uint16_t attributes;
+	uint32_t limit;
+	uint64_t base;
+} __attribute__((packed));
+
+/* FIELD(type, member, dimension, name): all of them, one behind the other. */
+#define VMSA_FIELDS(FIELD)                                                 \
+	FIELD(struct vmsa_segment, es, , "ES")                             \
+	FIELD(struct vmsa_segment, cs, , "CS")                             \
+	FIELD(struct vmsa_segment, ss, , "SS")                             \
+	FIELD(struct vmsa_segment, ds, , "DS")                             \
+	FIELD(struct vmsa_segment, fs, , "FS")                             \
+	FIELD(struct vmsa_segment, gs, , "GS")                             \
+	FIELD(struct vmsa_segment, gdtr, , "GDTR")                         \
+	FIELD(struct vmsa_segment, ldtr, , "LDTR")                         \
+	FIELD(struct vmsa_segment, idtr, , "IDTR")                         \
+	FIELD(struct vmsa_segment, tr, , "TR")                             \
+	FIELD(uint64_t, supervisor_shadow, [5], "a shadow stack register") \
+	FIELD(uint8_t, reserved1, [2], "a reserved field")                 \
+	FIELD(uint8_t, vmpl, , "VMPL")                                     \
+	FIELD(uint8_t, cpl, , "CPL")                                       \
+	FIELD(uint8_t, reserved2, [4], "a reserved field")                 \
+	FIELD(uint64_t, efer, , "EFER")                                    \
+	FIELD(uint8_t, reserved3, [104], "a reserved field")               \
+	FIELD(uint64_t, xss, , "XSS")                                      \
+	FIELD(uint64_t, cr4, , "CR4")                                      \
+	FIELD(uint64_t, cr3, , "CR3")                                      \
+	FIELD(uint64_t, cr0, , "CR0")                                      \
+	FIELD(uint64_t, dr7, , "DR7")                                      \
+	FIELD(uint64_t, dr6, , "DR6")                                      \
+	FIELD(uint64_t, rflags, , "RFLAGS")                                \
+	FIELD(uint64_t, rip, , "RIP")                                      \
+	FIELD(uint64_t, debug_address, [8], "a debug address register")    \
+	FIELD(uint8_t, reserved4, [24], "a reserved field")                \
+	FIELD(uint64_t, rsp, , "RSP")                                      \
+	FIELD(uint64_t, shadow, [3], "a shadow stack register")            \
+	FIELD(uint64_t, rax, , "RAX")                                      \
+	FIELD(uint64_t, syscall, [8], "a system call register")            \
+	FIELD(uint64_t, cr2, , "CR2")                                      \
+	FIELD(uint8_t, reserved5, [32], "a reserved field")                \
+	FIELD(uint64_t, pat, , "PAT")                                      \
+	FIELD(uint64_t, debug, [5], "a debug register")                    \
+	FIELD(uint8_t, reserved6, [80], "a reserved field")                \
+	FIELD(uint32_t, pkru, , "PKRU")                                    \
+	FIELD(uint32_t, tsc_aux, , "TSC_AUX")                              \
+	FIELD(uint8_t, reserved7, [24], "a reserved field")                \
+	FIELD(uint64_t, rcx, , "RCX")                                      \
+	FIELD(uint64_t, rdx, , "RDX")                                      \
+	FIELD(uint64_t, rbx, , "RBX")                                      \
+	FIELD(uint64_t, reserved8, , "a reserved field")                   \
+	FIELD(uint64_t, rbp, , "RBP")                                      \
+	FIELD(uint64_t, rsi, , "RSI")                                      \
+	FIELD(uint64_t, rdi, , "RDI")                                      \
+	FIELD(uint64_t, r8, , "R8")                                        \
+	FIELD(uint64_t, r9, , "R9")                                        \
+	FIELD(uint64_t, r10, , "R10")                                      \
+	FIELD(uint64_t, r11, , "R11")                                      \
+	FIELD(uint64_t, r12, , "R12")                                      \
+	FIELD(uint64_t, r13, , "R13")                                      \
+	FIELD(uint64_t, r14, , "R14")                                      \
+	FIELD(uint64_t, r15, , "R15")                                      \
+	FIELD(uint8_t, reserved9, [48], "a reserved field")                \
+	FIELD(uint64_t, sev_features, , "SEV_FEATURES")                    \
+	FIELD(uint64_t, interrupt, [2], "an interrupt control field")      \
+	FIELD(uint64_t, virtual_tom, , "VIRTUAL_TOM")                      \
+	FIELD(uint64_t, event, [3], "a TLB or event field")                \
+	FIELD(uint64_t, xcr0, , "XCR0")                                    \
+	FIELD(uint8_t, reserved10, [24], "a reserved field")               \
+	FIELD(uint32_t, mxcsr, , "MXCSR")                                  \
+	FIELD(uint16_t, ftw, , "FTW")                                      \
+	FIELD(uint16_t, fsw, , "FSW")                                      \
+	FIELD(uint16_t, fcw, , "FCW")                                      \
+	FIELD(uint8_t, floating, [606], "a floating point register")       \
+	FIELD(uint8_t, reserved11, [2448], "a reserved field")
+
+struct vmsa {
+#define VMSA_MEMBER(type, member, dimension, name) type member dimension;
+	VMSA_FIELDS(VMSA_MEMBER)
+#undef VMSA_MEMBER
+} __attribute__((packed));
+
+_Static_assert(sizeof(struct vmsa) == 4096, "a page");
+_Static_assert(offsetof(struct vmsa, efer) == 0xd0, "APM volume 2, table B-4");
+_Static_assert(offsetof(struct vmsa, rip) == 0x178, "APM volume 2, table B-4");
+_Static_assert(offsetof(struct vmsa, rax) == 0x1f8, "APM volume 2, table B-4");
+_Static_assert(offsetof(struct vmsa, r15) == 0x378, "APM volume 2, table B-4");
+_Static_assert(offsetof(struct vmsa, sev_features) == 0x3b0, "APM volume 2, table B-4");
+_Static_assert(offsetof(struct vmsa, fcw) == 0x410, "APM volume 2, table B-4");
 
 #endif

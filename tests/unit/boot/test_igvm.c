@@ -5,7 +5,6 @@
 #include "cc/launch.h"
 #include "cc/vcpu_state.h"
 #include "cc/vmsa.h"
-#include "mem/vmsa.h"
 #include "tests/unit/igvm_file.h"
 #include "tests/unit/suite.h"
 
@@ -150,7 +149,7 @@ END_TEST
 
 START_TEST(snp_registers_are_kept_as_they_are)
 {
-	uint8_t page[VMSA_SIZE];
+	struct vmsa page;
 	struct cc_vcpu_state state;
 
 	must_load(BOOT_SNP);
@@ -159,8 +158,8 @@ START_TEST(snp_registers_are_kept_as_they_are)
 		ck_assert_uint_eq(plan.vcpu[id].id, id);
 		cc_vcpu_state(&plan, id, 0, 51, &state);
 		ck_assert_uint_eq(state.regs.rax, id);
-		vmsa_build(&state, 1, page);
-		ck_assert(memcmp(page, plan.vcpu[id].vmsa, sizeof(page)) == 0);
+		vmsa_build(&state, 1, &page);
+		ck_assert(memcmp(&page, &plan.vcpu[id].vmsa, sizeof(page)) == 0);
 	}
 	ck_assert_int_eq(cc_check_vcpus(&snp_config, &plan, &err), 0);
 }
@@ -288,30 +287,32 @@ END_TEST
 
 /* --- registers that KVM would not make -------------------------------------------------------- */
 
+#define VMSA(name) offsetof(struct vmsa, name)
+
 static const struct {
 	size_t at;
 	const char *says;
 } vmsa_faults[] = {
-	{VMSA_CS + 3, "CS (VMSA offset 0x10)"},
-	{VMSA_GDTR, "GDTR"},
+	{VMSA(cs) + 3, "CS (VMSA offset 0x10)"},
+	{VMSA(gdtr), "GDTR"},
 	{0xca, "VMPL"},
-	{VMSA_CPL, "CPL"},
-	{VMSA_EFER + 1, "EFER"},
+	{VMSA(cpl), "CPL"},
+	{VMSA(efer) + 1, "EFER"},
 	{0x140, "XSS"},
-	{VMSA_CR4, "CR4"},
-	{VMSA_DR7, "DR7"},
-	{VMSA_DR6, "DR6"},
+	{VMSA(cr4), "CR4"},
+	{VMSA(dr7), "DR7"},
+	{VMSA(dr6), "DR6"},
 	{0x1e0, "shadow stack"},
 	{0x210, "system call"},
 	{0x240, "CR2"},
-	{VMSA_PAT, "PAT"},
+	{VMSA(pat), "PAT"},
 	{0x2e8, "PKRU"},
 	{0x3b8, "interrupt control"},
-	{VMSA_SEV_FEATURES, "SEV_FEATURES"},
+	{VMSA(sev_features), "SEV_FEATURES"},
 	{0x3c8, "VIRTUAL_TOM"},
-	{VMSA_XCR0, "XCR0"},
-	{VMSA_MXCSR, "MXCSR"},
-	{VMSA_FCW, "FCW"},
+	{VMSA(xcr0), "XCR0"},
+	{VMSA(mxcsr), "MXCSR"},
+	{VMSA(fcw), "FCW"},
 	{0x420, "floating point"},
 	{0xfff, "reserved field"},
 };
@@ -319,8 +320,8 @@ static const struct {
 START_TEST(vmsa_fields_that_kvm_does_not_make)
 {
 	must_load(BOOT_SNP);
-	plan.vcpu[0].vmsa[vmsa_faults[_i].at] ^=
-		0x40 | (vmsa_faults[_i].at == VMSA_EFER + 1 ? 0x10 : 0);
+	((uint8_t *)&plan.vcpu[0].vmsa)[vmsa_faults[_i].at] ^=
+		0x40 | (vmsa_faults[_i].at == VMSA(efer) + 1 ? 0x10 : 0);
 	ck_assert_int_eq(cc_check_vcpus(&snp_config, &plan, &err), -EINVAL);
 	ck_assert_msg(strstr(err.text, vmsa_faults[_i].says), "%s", err.text);
 }
@@ -338,7 +339,7 @@ START_TEST(registers_that_no_vcpu_can_have)
 	ck_assert_int_eq(cc_check_vcpus(&config, &plan, &err), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(err.text, "machine.vcpus is 1"));
 	must_load(BOOT_SNP);
-	put_le64(plan.vcpu[0].vmsa + VMSA_CR4, 0x40); /* long mode without PAE */
+	plan.vcpu[0].vmsa.cr4 = 0x40; /* long mode without PAE */
 	ck_assert_int_eq(cc_check_vcpus(&snp_config, &plan, &err), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(err.text, "no processor mode"));
 	config.tech = CC_TDX;

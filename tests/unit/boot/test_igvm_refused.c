@@ -203,7 +203,7 @@ START_TEST(pages_behind_registers_could_not_be_measured)
 	put_le64(id + 8, 0x400000);
 	put_le32(id + 16, 2);
 	put_le32(id + 32, 0x80000399);
-	put_le32(id + 36, ID_SIZE - 32);
+	put_le32(id + 36, sizeof(struct igvm_id_block) - 32);
 	fix_checksum();
 	must_refuse(BOOT_SNP, "behind a VP context");
 	put_le32(id + 16, 1);

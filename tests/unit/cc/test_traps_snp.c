@@ -195,10 +195,10 @@ START_TEST(trap_fields_that_kvm_adds_to_the_vmsa)
 {
 	static const struct load_plan plan = {.entry = {.mode = ENTRY_RESET}};
 	struct cc_vcpu_state state;
-	uint8_t page[VMSA_SIZE];
+	uint8_t page[sizeof(struct vmsa)];
 
 	cc_vcpu_state(&plan, 0, 0x800f12, 0, &state);
-	vmsa_build(&state, 1, page);
+	vmsa_build(&state, 1, (struct vmsa *)page);
 	ck_assert_uint_eq(get_le32(page + 0x408), 0x1f80);	       /* MXCSR */
 	ck_assert_uint_eq(get_le16(page + 0x410), 0x37f);	       /* FCW */
 	ck_assert_uint_eq(get_le64(page + 0x148), 0x40);	       /* CR4 */

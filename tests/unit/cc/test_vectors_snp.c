@@ -305,9 +305,9 @@ START_TEST(vmsa_pages_are_those_of_the_vectors)
 	const struct vector *v = &vector_get(snp_vectors, "kvm_vmsa")->child[_i];
 	const struct vector *words = vector_get(v, "vmsa_nonzero_qwords");
 	const struct cc_vcpu_state state = vcpu_state(v);
-	uint8_t page[VMSA_SIZE], digest[CC_DIGEST], launch[CC_DIGEST] = {0};
+	uint8_t page[sizeof(struct vmsa)], digest[CC_DIGEST], launch[CC_DIGEST] = {0};
 
-	vmsa_build(&state, vector_number(v, "sev_features"), page);
+	vmsa_build(&state, vector_number(v, "sev_features"), (struct vmsa *)page);
 	for (size_t at = 0; at < sizeof(page); at += 8) {
 		const char *hex = "0000000000000000";
 		char offset[16];
