@@ -18,7 +18,7 @@
  *
  * Once it runs, the VM writes "running\n" to standard output. FAKE_LOG names the log file.
  */
-#include "vmm/base/text.h"
+#include "vmm/base/words.h"
 #include "vmm/minivmm.h"
 
 #include <errno.h>

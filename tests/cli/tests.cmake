@@ -6,7 +6,7 @@ find_package(Python3 COMPONENTS Interpreter REQUIRED)
 
 file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/vmm/cli/*.c)
 add_executable(minivmm-fake ${cli_sources} ${CMAKE_CURRENT_LIST_DIR}/fake_vm.c
-	${CMAKE_SOURCE_DIR}/vmm/base/text.c ${CMAKE_SOURCE_DIR}/vmm/base/words.c ${CMAKE_SOURCE_DIR}/vmm/base/error.c)
+	${CMAKE_SOURCE_DIR}/vmm/base/words.c ${CMAKE_SOURCE_DIR}/vmm/base/error.c)
 target_link_libraries(minivmm-fake PRIVATE flags Threads::Threads)
 
 foreach(name usage config check reports run tty)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/base/log.h"
 
-#include "vmm/base/text.h"
+#include "vmm/base/words.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/base/text.h"
 
-#include "vmm/base/words.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -95,28 +93,4 @@ void text_free(struct text *t)
 {
 	free(t->data);
 	*t = (struct text){0};
-}
-
-void text_make_printable(char *text)
-{
-	size_t left = strlen(text), len;
-
-	for (; left > 0; text += len, left -= len) {
-		unsigned char c = (unsigned char)text[0];
-
-		len = utf8_len(text, left);
-		/* U+0080 to U+009F are controls, too */
-		if (c < 0x20 || c == 0x7f || len == 0 ||
-		    (c == 0xc2 && (unsigned char)text[1] < 0xa0)) {
-			*text = '?';
-			len = 1;
-		}
-	}
-}
-
-void text_vprint(char *buf, size_t size, const char *fmt, va_list ap)
-{
-	if (vsnprintf(buf, size, fmt, ap) < 0)
-		buf[0] = '\0';
-	text_make_printable(buf);
 }

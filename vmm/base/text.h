@@ -13,7 +13,6 @@
 
 #include "vmm/base/error.h"
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -37,16 +36,5 @@ int text_take(struct text *t, char **out, struct vmm_error *err);
 
 /* Throws the text away and leaves *t empty. */
 void text_free(struct text *t);
-
-/*
- * For text that a guest or a file has chosen: what a terminal would act on (the control characters
- * of ASCII, those above 0x7f, and bytes that are no UTF-8) becomes question marks. The sentences of
- * errors, the lines of the log and the faults of a configuration all go through it.
- */
-void text_make_printable(char *text);
-
-/* vsnprintf(), and makes what it wrote printable. Text too long is cut. */
-void text_vprint(char *buf, size_t size, const char *fmt, va_list ap)
-	__attribute__((format(printf, 3, 0)));
 
 #endif

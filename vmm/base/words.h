@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every reader and writer of text needs: hexadecimal, UTF-8, and how far two words are from
- * each other.
+ * What every reader and writer of text needs: hexadecimal, UTF-8, what may be shown on a terminal, and
+ * how far two words are from each other.
  */
 #ifndef VMM_BASE_WORDS_H
 #define VMM_BASE_WORDS_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,5 +32,16 @@ size_t utf8_len(const char *s, size_t left);
  */
 #define WORD_MAX 32
 size_t word_distance(const char *a, size_t alen, const char *b, size_t blen);
+
+/*
+ * For text that a guest or a file has chosen: what a terminal would act on (the control characters
+ * of ASCII, those above 0x7f, and bytes that are no UTF-8) becomes question marks. The sentences of
+ * errors, the lines of the log and the faults of a configuration all go through it.
+ */
+void text_make_printable(char *text);
+
+/* vsnprintf(), and makes what it wrote printable. Text too long is cut. */
+void text_vprint(char *buf, size_t size, const char *fmt, va_list ap)
+	__attribute__((format(printf, 3, 0)));
 
 #endif

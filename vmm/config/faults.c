@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/config/faults.h"
 
-#include "vmm/base/text.h"
+#include "vmm/base/words.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
 #include "vmm/machine/config_api.h"
 
 #include "vmm/base/log.h"
-#include "vmm/base/text.h"
+#include "vmm/base/words.h"
 
 #include <stdlib.h>
 #include <string.h>

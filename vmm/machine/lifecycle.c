@@ -5,8 +5,8 @@
  */
 #include "vmm/base/bytes.h"
 #include "vmm/base/event.h"
-#include "vmm/base/text.h"
 #include "vmm/base/timer.h"
+#include "vmm/base/words.h"
 #include "vmm/machine/machine.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "tests/unit/suite.h"
 #include "vmm/base/text.h"
+#include "vmm/base/words.h"
 
 #include <errno.h>
 #include <stdint.h>
