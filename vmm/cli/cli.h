@@ -42,7 +42,7 @@ void complain_of(const struct minivmm_config *config, const struct vmm_error *er
 
 /* --- message.c -------------------------------------------------------------------------------- */
 
-/* "minivmm: …" and a newline on stderr, in one piece. */
+/* "minivmm: …" and a newline on stderr, in one piece, as are log lines. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* A line without that on stderr. */
@@ -50,26 +50,15 @@ void tell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 struct lines;
 
-struct log_file {
-	int fd;		     /* -1: the log goes to stderr */
-	struct lines *lines; /* of a file's own */
-};
-
 /*
- * Where the configuration's log lines go: stderr, or a file that is appended to. From now on nobody
- * waits for whoever reads the log or stderr: a thread writes them (vmm/cli/lines.h). log_close()
- * waits a little for the rest.
+ * Where the configuration's log lines go: stderr, or the file `path` (or NULL), which is appended to.
+ * From now on nobody waits for whoever reads the log or stderr: a thread writes them
+ * (vmm/cli/lines.h). log_close() waits a little for the rest. *log is NULL for stderr.
  */
-enum status log_open(struct log_file *log, const char *path);
-void log_close(struct log_file *log);
-/* For struct minivmm_host; ctx is a struct log_file. "minivmm: warning: …" */
+enum status log_open(struct lines **log, const char *path);
+void log_close(struct lines *log);
+/* For struct minivmm_host; ctx is a struct lines **. "minivmm: warning: …" */
 void log_line(void *ctx, int level, const char *text);
-
-/* --- log_file.c ------------------------------------------------------------------------------- */
-
-/* A descriptor that is appended to, and that does not wait for a reader: a FIFO has to have one. -1
- * after a complaint. */
-int log_file_open(const char *path);
 
 /* --- timings.c -------------------------------------------------------------------------------- */
 

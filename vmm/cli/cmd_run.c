@@ -27,7 +27,7 @@
 struct run {
 	const struct options *options;
 	struct minivmm_config *config;
-	struct log_file log;
+	struct lines *log;
 	int signal_fd;
 	uint64_t config_ns;
 	uint64_t asked_ns;    /* when a signal first asked the guest to end; 0: none did */
@@ -223,7 +223,7 @@ static void allow_descriptors(void)
 
 enum status cmd_run(const struct options *options)
 {
-	struct run run = {.options = options, .log = {.fd = -1}, .signal_fd = -1};
+	struct run run = {.options = options, .signal_fd = -1};
 	enum status status;
 	bool again;
 
@@ -241,7 +241,7 @@ enum status cmd_run(const struct options *options)
 		do
 			status = run_once(&run, &again);
 		while (again);
-	log_close(&run.log);
+	log_close(run.log);
 	minivmm_config_free(run.config);
 	close(run.signal_fd);
 	return status;

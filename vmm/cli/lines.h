@@ -8,15 +8,13 @@
 #ifndef VMM_CLI_LINES_H
 #define VMM_CLI_LINES_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
-#define LINES_ROOM  (64u << 10) /* bytes that wait for the reader */
-#define LINES_CHUNK 4096	/* written at a time, so that a pipe takes it in one piece */
+#define LINES_CHUNK 4096 /* written at a time, so that a pipe takes it in one piece */
 
 struct lines;
 
-/* Starts writing to `fd`, which stays the caller's. NULL with errno. */
+/* Starts writing to `fd`, and closes it in the end unless it is that of stderr. NULL with errno. */
 struct lines *lines_start(int fd);
 
 /*
@@ -26,10 +24,9 @@ struct lines *lines_start(int fd);
 void lines_put(struct lines *lines, const char *line, size_t len, unsigned int patience_ms);
 
 /*
- * Waits until everything is written, as long as somebody reads, and ends the thread. False when
- * nobody does: the thread is left behind, to end with the process, and uses the descriptor. NULL is
- * fine.
+ * Waits until everything is written, as long as somebody reads, and ends the thread. When nobody
+ * does, the thread is left behind, to end with the process. NULL is fine.
  */
-bool lines_end(struct lines *lines);
+void lines_end(struct lines *lines);
 
 #endif

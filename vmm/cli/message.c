@@ -4,6 +4,7 @@
 #include "vmm/cli/lines.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,11 +16,19 @@ static struct lines *stderr_lines;
 /* What the program itself has to say is worth waiting for a slow reader, up to a second. */
 #define PATIENCE_MS 1000
 
-/* `line` has room for a newline behind its `len` bytes. */
-static void put_line(struct lines *lines, char *line, size_t len, unsigned int patience_ms)
+/* One line, printable and with its newline; what is too long is cut. */
+static void __attribute__((format(printf, 4, 0)))
+put_text(struct lines *lines, unsigned int patience_ms, const char *prefix, const char *fmt,
+	 va_list ap)
 {
-	ssize_t n;
+	char line[1200];
+	size_t len = (size_t)snprintf(line, sizeof(line), "%s", prefix);
+	ssize_t n = vsnprintf(line + len, sizeof(line) - 1 - len, fmt, ap);
 
+	if (n < 0)
+		return;
+	minivmm_make_printable(line);
+	len = strlen(line);
 	line[len++] = '\n';
 	if (lines) {
 		lines_put(lines, line, len, patience_ms);
@@ -30,26 +39,12 @@ static void put_line(struct lines *lines, char *line, size_t len, unsigned int p
 	while (n < 0 && errno == EINTR);
 }
 
-static void __attribute__((format(printf, 3, 0)))
-put_text(struct lines *lines, const char *prefix, const char *fmt, va_list ap)
-{
-	char line[1200];
-	size_t used = (size_t)snprintf(line, sizeof(line), "%s", prefix);
-	int len = vsnprintf(line + used, sizeof(line) - used, fmt, ap);
-
-	if (len < 0)
-		return;
-	minivmm_make_printable(line);
-	used += (size_t)len;
-	put_line(lines, line, used < sizeof(line) - 1 ? used : sizeof(line) - 2, PATIENCE_MS);
-}
-
 void complain(const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	put_text(stderr_lines, "minivmm: ", fmt, ap);
+	put_text(stderr_lines, PATIENCE_MS, "minivmm: ", fmt, ap);
 	va_end(ap);
 }
 
@@ -58,68 +53,69 @@ void tell(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	put_text(stderr_lines, "", fmt, ap);
+	put_text(stderr_lines, PATIENCE_MS, "", fmt, ap);
 	va_end(ap);
 }
 
-static enum status open_file(struct log_file *log, const char *path)
+/* O_NONBLOCK: a named pipe that nobody reads must not hang us. */
+static int open_file(const char *path)
 {
-	log->fd = log_file_open(path);
-	if (log->fd < 0)
-		return STATUS_FAILED;
-	log->lines = lines_start(log->fd);
-	if (log->lines)
-		return STATUS_OK;
-	complain("unable to start the thread of the log: %s", strerror(errno));
-	close(log->fd);
-	log->fd = -1;
-	return STATUS_FAILED;
+	int fd =
+		open(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0600);
+
+	if (fd < 0 && errno == ENXIO)
+		complain(
+			"unable to open the log file %s: it is a FIFO that nobody reads, or a socket",
+			path);
+	else if (fd < 0)
+		complain("unable to open the log file %s: %s", path, strerror(errno));
+	return fd;
 }
 
-enum status log_open(struct log_file *log, const char *path)
+enum status log_open(struct lines **log, const char *path)
 {
-	enum status status = STATUS_OK;
+	int fd = path ? open_file(path) : -1;
 
-	*log = (struct log_file){.fd = -1};
-	if (path)
-		status = open_file(log, path);
-	if (status != STATUS_OK)
-		return status;
-	stderr_lines = lines_start(STDERR_FILENO);
+	if (path && fd < 0)
+		return STATUS_FAILED;
+	*log = path ? lines_start(fd) : NULL;
+	if (*log || !path)
+		stderr_lines = lines_start(STDERR_FILENO);
 	if (stderr_lines)
 		return STATUS_OK;
 	complain("unable to start the thread of the log: %s", strerror(errno));
-	log_close(log);
+	log_close(*log);
 	return STATUS_FAILED;
 }
 
-void log_close(struct log_file *log)
+void log_close(struct lines *log)
 {
 	struct lines *lines = stderr_lines;
 
-	if (lines_end(log->lines) && log->fd >= 0)
-		close(log->fd);
-	*log = (struct log_file){.fd = -1};
+	lines_end(log);
 	stderr_lines = NULL;
 	lines_end(lines);
 }
 
+static void __attribute__((format(printf, 3, 4)))
+put_log(struct lines *lines, const char *prefix, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	put_text(lines, 0, prefix, fmt, ap);
+	va_end(ap);
+}
+
 void log_line(void *ctx, int level, const char *text)
 {
-	static const char *const names[] = {
-		[MINIVMM_LOG_ERROR] = "error", [MINIVMM_LOG_WARN] = "warning",
-		[MINIVMM_LOG_INFO] = "info",   [MINIVMM_LOG_DEBUG] = "debug",
-		[MINIVMM_LOG_TRACE] = "trace",
+	static const char *const prefixes[] = {
+		[MINIVMM_LOG_ERROR] = "minivmm: error: ", [MINIVMM_LOG_WARN] = "minivmm: warning: ",
+		[MINIVMM_LOG_INFO] = "minivmm: info: ",	  [MINIVMM_LOG_DEBUG] = "minivmm: debug: ",
+		[MINIVMM_LOG_TRACE] = "minivmm: trace: ",
 	};
-	const struct log_file *log = ctx;
-	char line[1200];
-	int len;
+	struct lines *const *log = ctx;
 
-	if (level < MINIVMM_LOG_ERROR || level > MINIVMM_LOG_TRACE)
-		return;
-	len = snprintf(line, sizeof(line) - 1, "minivmm: %s: %s", names[level], text);
-	if (len < 0)
-		return;
-	put_line(log->lines ? log->lines : stderr_lines, line,
-		 (size_t)len < sizeof(line) - 1 ? (size_t)len : sizeof(line) - 2, 0);
+	if (level >= MINIVMM_LOG_ERROR && level <= MINIVMM_LOG_TRACE)
+		put_log(*log ? *log : stderr_lines, prefixes[level], "%s", text);
 }

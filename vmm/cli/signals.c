@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/cli/signals.h"
 
+#include "vmm/cli/cli.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Those that signals_open() is about and that the caller of the program does not want ignored. */
@@ -47,20 +47,12 @@ void signals_hold(bool hold)
 
 /* --- while a VM is made --------------------------------------------------------------------------- */
 
-/* Two signals within so many milliseconds are one. */
-#define SAME_MS 1000
+/* Two signals within so many nanoseconds are one. */
+#define SAME_NS 1000000000
 
 static void (*_Atomic stop_function)(void);
 static atomic_int first;
-static _Atomic int64_t first_ms;
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+static _Atomic uint64_t first_ns;
 
 static void ask_to_stop(int sig)
 {
@@ -68,8 +60,8 @@ static void ask_to_stop(int sig)
 	int saved = errno, none = 0;
 
 	if (atomic_compare_exchange_strong(&first, &none, sig)) {
-		atomic_store(&first_ms, now_ms());
-	} else if (now_ms() - atomic_load(&first_ms) >= SAME_MS) {
+		atomic_store(&first_ns, timings_now());
+	} else if (timings_now() - atomic_load(&first_ns) >= SAME_NS) {
 		signal(sig, SIG_DFL);
 		raise(sig); /* when this function has returned */
 	}
