@@ -69,7 +69,8 @@ int id_auth_make(const uint8_t block[SNP_ID_BLOCK_SIZE], const struct id_key *id
 /* --- output.c --------------------------------------------------------------------------------- */
 
 struct output_file {
-	const char *name; /* in the folder */
+	const char *name;      /* in the folder */
+	const char *temporary; /* of its own, until all are written */
 	const void *data;
 	size_t len;
 };

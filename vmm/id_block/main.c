@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/base/bytes.h"
+#include "vmm/base/words.h"
 #include "vmm/cli/standard_fds.h"
 #include "vmm/id_block/id_block.h"
 #include "vmm/minivmm.h"
@@ -63,52 +64,15 @@ static void complain(const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
-static int hex_digit(char c)
+static void print_hex(const char *what, const uint8_t digest[SHA384_LEN])
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+	char digits[2 * SHA384_LEN + 1];
 
-/* Exactly `len` bytes in hexadecimal. */
-static bool parse_hex(const char *text, uint8_t *out, size_t len)
-{
-	for (size_t i = 0; i < len; i++, text += 2) {
-		int high = hex_digit(text[0]);
-		int low = high < 0 ? -1 : hex_digit(text[1]);
-
-		if (low < 0)
-			return false;
-		out[i] = (uint8_t)(high << 4 | low);
-	}
-	return *text == '\0';
-}
-
-static void print_hex(const char *what, const uint8_t *bytes, size_t len)
-{
-	printf("%-18s ", what);
-	for (size_t i = 0; i < len; i++)
-		printf("%02x", bytes[i]);
-	putchar('\n');
+	hex_write(digits, digest, SHA384_LEN);
+	printf("%-18s %s\n", what, digits);
 }
 
 /* --- the command line ------------------------------------------------------------------------- */
-
-enum option_code {
-	OPT_KEY = 1,
-	OPT_AUTHOR_KEY,
-	OPT_OUT,
-	OPT_BASE64,
-	OPT_SVN,
-	OPT_FAMILY_ID,
-	OPT_IMAGE_ID,
-	OPT_HELP,
-	OPT_VERSION,
-};
 
 static bool parse_svn(const char *text, uint32_t *svn)
 {
@@ -123,75 +87,62 @@ static bool parse_svn(const char *text, uint32_t *svn)
 	return true;
 }
 
-/* One option: 0, or the status to end with after a message. */
-static enum status take_option(int option, struct options *o)
+static const struct option table[] = {
+	{"key", required_argument, NULL, 'k'},	    {"author-key", required_argument, NULL, 'a'},
+	{"out", required_argument, NULL, 'o'},	    {"base64", no_argument, NULL, 'b'},
+	{"svn", required_argument, NULL, 's'},	    {"family-id", required_argument, NULL, 'f'},
+	{"image-id", required_argument, NULL, 'i'}, {"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'v'},	    {0},
+};
+
+static enum status bad_value(const char *option, const char *value, const char *expected)
 {
-	switch (option) {
-	case OPT_KEY:
-		o->key = optarg;
-		break;
-	case OPT_AUTHOR_KEY:
-		o->author_key = optarg;
-		break;
-	case OPT_OUT:
-		o->out = optarg;
-		break;
-	case OPT_BASE64:
-		o->base64 = true;
-		break;
-	case OPT_SVN:
-		if (parse_svn(optarg, &o->svn))
-			break;
-		complain("--svn %s: expected a number from 0 to %u", optarg, UINT32_MAX);
-		return STATUS_USAGE;
-	case OPT_FAMILY_ID:
-		if (parse_hex(optarg, o->family_id, sizeof(o->family_id)))
-			break;
-		complain("--family-id %s: expected 32 hexadecimal digits", optarg);
-		return STATUS_USAGE;
-	case OPT_IMAGE_ID:
-		if (parse_hex(optarg, o->image_id, sizeof(o->image_id)))
-			break;
-		complain("--image-id %s: expected 32 hexadecimal digits", optarg);
-		return STATUS_USAGE;
-	default: /* getopt_long() has said what is wrong */
-		return STATUS_USAGE;
-	}
-	return STATUS_OK;
+	complain("--%s %s: expected %s", option, value, expected);
+	return STATUS_USAGE;
 }
 
 /* *done: nothing is left to do, and the status is what to end with. */
 static enum status parse_options(int argc, char **argv, struct options *o, bool *done)
 {
-	static const struct option table[] = {
-		{"key", required_argument, NULL, OPT_KEY},
-		{"author-key", required_argument, NULL, OPT_AUTHOR_KEY},
-		{"out", required_argument, NULL, OPT_OUT},
-		{"base64", no_argument, NULL, OPT_BASE64},
-		{"svn", required_argument, NULL, OPT_SVN},
-		{"family-id", required_argument, NULL, OPT_FAMILY_ID},
-		{"image-id", required_argument, NULL, OPT_IMAGE_ID},
-		{"help", no_argument, NULL, OPT_HELP},
-		{"version", no_argument, NULL, OPT_VERSION},
-		{0},
-	};
-	enum status status = STATUS_OK;
-	int option;
+	int code;
 
 	*done = true;
-	while (status == STATUS_OK && (option = getopt_long(argc, argv, "", table, NULL)) != -1) {
-		if (option == OPT_HELP) {
+	while ((code = getopt_long(argc, argv, "", table, NULL)) != -1) {
+		switch (code) {
+		case 'k':
+			o->key = optarg;
+			break;
+		case 'a':
+			o->author_key = optarg;
+			break;
+		case 'o':
+			o->out = optarg;
+			break;
+		case 'b':
+			o->base64 = true;
+			break;
+		case 's':
+			if (!parse_svn(optarg, &o->svn))
+				return bad_value("svn", optarg, "a number from 0 to 4294967295");
+			break;
+		case 'f':
+			if (!hex_read(optarg, o->family_id, sizeof(o->family_id)))
+				return bad_value("family-id", optarg, "32 hexadecimal digits");
+			break;
+		case 'i':
+			if (!hex_read(optarg, o->image_id, sizeof(o->image_id)))
+				return bad_value("image-id", optarg, "32 hexadecimal digits");
+			break;
+		case 'h':
 			fputs(help, stdout);
 			return STATUS_OK;
-		}
-		if (option == OPT_VERSION) {
+		case 'v':
 			printf("minivmm-id-block %s\n", minivmm_version());
 			return STATUS_OK;
+		default: /* getopt_long() has said what is wrong */
+			return STATUS_USAGE;
 		}
-		status = take_option(option, o);
 	}
-	if (status != STATUS_OK)
-		return status;
 	if (optind != argc - 1 || !o->key || !o->out) {
 		complain("usage: minivmm-id-block CONFIG --key KEY --out DIR, see --help");
 		return STATUS_USAGE;
@@ -225,7 +176,7 @@ static enum status measure(const struct minivmm_config *config, const char *path
 		complain("%s", err.text);
 		return STATUS_FAILED;
 	}
-	if (!parse_hex(text, block->launch_digest, sizeof(block->launch_digest))) {
+	if (!hex_read(text, block->launch_digest, sizeof(block->launch_digest))) {
 		complain("%s: the measurement is no digest: %s", path, text);
 		free(text);
 		return STATUS_FAILED;
@@ -264,12 +215,12 @@ static int write_blobs(const struct options *o, const uint8_t block[SNP_ID_BLOCK
 	char block_text[BASE64_ENCODE_RAW_LENGTH(SNP_ID_BLOCK_SIZE) + 1];
 	char auth_text[BASE64_ENCODE_RAW_LENGTH(SNP_ID_AUTH_SIZE) + 1];
 	const struct output_file raw[] = {
-		{"id-block.bin", block, SNP_ID_BLOCK_SIZE},
-		{"id-auth.bin", auth, SNP_ID_AUTH_SIZE},
+		{"id-block.bin", "id-block.bin.new", block, SNP_ID_BLOCK_SIZE},
+		{"id-auth.bin", "id-auth.bin.new", auth, SNP_ID_AUTH_SIZE},
 	};
 	const struct output_file text[] = {
-		{"id-block.b64", block_text, sizeof(block_text)},
-		{"id-auth.b64", auth_text, sizeof(auth_text)},
+		{"id-block.b64", "id-block.b64.new", block_text, sizeof(block_text)},
+		{"id-auth.b64", "id-auth.b64.new", auth_text, sizeof(auth_text)},
 	};
 
 	if (!o->base64)
@@ -285,13 +236,13 @@ static void report(const struct snp_id_block *block, const struct id_key *key,
 {
 	uint8_t digest[SHA384_LEN];
 
-	print_hex("measurement", block->launch_digest, sizeof(block->launch_digest));
+	print_hex("measurement", block->launch_digest);
 	printf("%-18s %#llx\n", "policy", (unsigned long long)block->policy);
 	id_public_key_digest(key, digest);
-	print_hex("id key digest", digest, sizeof(digest));
+	print_hex("id key digest", digest);
 	if (author) {
 		id_public_key_digest(author, digest);
-		print_hex("author key digest", digest, sizeof(digest));
+		print_hex("author key digest", digest);
 	}
 }
 

@@ -279,7 +279,7 @@ static size_t read_back(const char *name, char *out, size_t size)
 
 START_TEST(files_are_replaced_as_a_whole)
 {
-	struct output_file files[] = {{"a", "one", 3}, {"b", "two", 3}};
+	struct output_file files[] = {{"a", "a.new", "one", 3}, {"b", "b.new", "two", 3}};
 	char out[128], got[16];
 
 	snprintf(out, sizeof(out), "%s/out", dir);
@@ -297,7 +297,8 @@ END_TEST
 
 START_TEST(a_failure_leaves_the_old_files)
 {
-	struct output_file files[] = {{"a", "one", 3}, {"no/such/folder", "two", 3}};
+	struct output_file files[] = {{"a", "a.new", "one", 3},
+				      {"no/such/folder", "no/such/new", "two", 3}};
 	char out[128], got[16];
 
 	snprintf(out, sizeof(out), "%s/out", dir);
@@ -313,7 +314,7 @@ END_TEST
 
 START_TEST(a_link_in_the_place_of_the_temporary_file_is_not_followed)
 {
-	const struct output_file file = {"a", "one", 3};
+	const struct output_file file = {"a", "a.new", "one", 3};
 	char out[128], link[128], got[16];
 
 	snprintf(out, sizeof(out), "%s/out", dir);
