@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/base/loop.h"
 
+#include "vmm/base/bytes.h"
+#include "vmm/base/event.h"
+
 #include <errno.h>
-#include <stddef.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -18,13 +20,11 @@ struct loop_call {
 /* In the loop's thread: somebody waits for a call. */
 static void calls_ready(struct loop_source *source, uint32_t events)
 {
-	struct loop *loop = (struct loop *)((char *)source - offsetof(struct loop, calls));
+	struct loop *loop = container_of(source, struct loop, calls);
 	struct loop_call *call;
-	uint64_t count;
-	ssize_t n = read(source->fd, &count, sizeof(count));
 
-	(void)n;
 	(void)events;
+	event_drain(source->fd);
 	pthread_mutex_lock(&loop->lock);
 	while ((call = loop->first) != NULL) {
 		loop->first = call->next;
@@ -162,8 +162,6 @@ static bool is_own_thread(const struct loop *loop)
 bool loop_call(struct loop *loop, void (*fn)(void *arg), void *arg)
 {
 	struct loop_call call = {.fn = fn, .arg = arg};
-	uint64_t one = 1;
-	ssize_t n;
 
 	pthread_mutex_lock(&loop->lock);
 	if (is_own_thread(loop)) {
@@ -175,8 +173,7 @@ bool loop_call(struct loop *loop, void (*fn)(void *arg), void *arg)
 		/* cppcheck-suppress autoVariables; it is out of the list when the wait ends */
 		*loop->last = &call;
 		loop->last = &call.next;
-		n = write(loop->calls.fd, &one, sizeof(one));
-		(void)n; /* at its limit it is readable already */
+		event_raise(loop->calls.fd);
 		while (!call.done)
 			pthread_cond_wait(&loop->done, &loop->lock);
 	}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/base/timer.h"
 
-#include <stddef.h>
+#include "vmm/base/bytes.h"
+
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -11,7 +12,7 @@
 
 static void timer_ready(struct loop_source *source, uint32_t events)
 {
-	struct timer *timer = (struct timer *)((char *)source - offsetof(struct timer, source));
+	struct timer *timer = container_of(source, struct timer, source);
 	uint64_t count;
 
 	(void)events;
