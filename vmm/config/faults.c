@@ -55,16 +55,12 @@ bool faults_has(const struct faults *faults, struct place place)
 static int report(const char *file, struct place place, const char *text, config_fault_fn *tell,
 		  void *ctx, struct vmm_error *err)
 {
-	char *line;
-	int len;
+	char *line, at[32] = "";
 
-	if (!file)
-		len = asprintf(&line, "%s", text);
-	else if (!place.line)
-		len = asprintf(&line, "%s: %s", file, text);
-	else
-		len = asprintf(&line, "%s:%u:%u: %s", file, place.line, place.column, text);
-	if (len < 0)
+	if (place.line)
+		snprintf(at, sizeof(at), ":%u:%u", place.line, place.column);
+	if (asprintf(&line, "%s%s%s%s", file ? file : "", file ? at : "", file ? ": " : "", text) <
+	    0)
 		return vmm_error_errno(err, -ENOMEM, "unable to report a fault");
 	text_make_printable(line); /* it quotes the file, which may hold anything */
 	vmm_error_set(err, -EINVAL, "%s", line);

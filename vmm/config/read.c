@@ -153,33 +153,21 @@ int config_read_text(struct vmm_config *config, const char *text, size_t len, co
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* Up to `size` bytes, fewer at the end of the file. */
-static int read_up_to(int fd, char *out, size_t size, size_t *len)
-{
-	*len = 0;
-	while (*len < size) {
-		ssize_t n = read(fd, out + *len, size - *len);
-
-		if (n == 0)
-			return 0;
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0)
-			*len += (size_t)n;
-	}
-	return 0;
-}
-
 /* The text as far as a document may be long, and a byte more, so that its reader sees one too long. */
 static int read_whole(const char *path, bool is_stdin, char *text, size_t *len,
 		      struct vmm_error *err)
 {
 	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
 	int ret;
 
 	if (fd < 0)
 		return vmm_error_errno(err, -errno, "unable to open %s", path);
-	ret = read_up_to(fd, text, CONFIG_FILE_MAX + 1, len);
+	do {
+		n = read(fd, text + *len, CONFIG_FILE_MAX + 1 - *len);
+		ret = n < 0 ? -errno : 0;
+		*len += n > 0 ? (size_t)n : 0;
+	} while (n > 0 || ret == -EINTR);
 	if (!is_stdin)
 		close(fd);
 	return ret < 0 ? vmm_error_errno(err, ret, "unable to read %s", path) : 0;

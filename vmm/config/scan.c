@@ -4,8 +4,6 @@
 #include "vmm/base/words.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 static int check_text(struct scan *s)
@@ -83,18 +81,6 @@ size_t scan_newline(const struct scan *s)
 bool scan_is_control(int c)
 {
 	return (c >= 0 && c < 0x20 && c != '\t') || c == 0x7f;
-}
-
-int scan_fault(struct scan *s, struct place place, const char *fmt, ...)
-{
-	char text[232];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	faults_add(&s->tree->faults, place, "%s", text);
-	return -EINVAL;
 }
 
 int scan_expected(struct scan *s, const char *what)

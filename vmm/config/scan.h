@@ -8,6 +8,8 @@
 
 #include "vmm/config/tree.h"
 
+#include <errno.h>
+
 struct scan {
 	const char *text; /* valid UTF-8 */
 	size_t len;
@@ -37,8 +39,8 @@ void scan_skip_blanks(struct scan *s);	   /* spaces and tabs */
 size_t scan_newline(const struct scan *s); /* bytes of the LF or CRLF that comes next, or 0 */
 bool scan_is_control(int c);		   /* a control character other than tab */
 
-int scan_fault(struct scan *s, struct place place, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+/* Notes a fault; -EINVAL. */
+#define scan_fault(s, place, ...) (faults_add(&(s)->tree->faults, place, __VA_ARGS__), -EINVAL)
 int scan_expected(struct scan *s, const char *what); /* "expected WHAT, found …" */
 
 /* A text of the tree is made piece by piece, and complete with scan_text(). */
