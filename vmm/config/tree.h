@@ -48,7 +48,7 @@ struct tree_node {
 	struct place key_place;
 	struct place place; /* of the value; for tables without one, of the key in the header */
 	enum tree_type type;
-	uint8_t origin; /* for the reader: how it came to be */
+	unsigned int origin; /* for the reader: how it came to be */
 	uint8_t depth;
 	union {
 		struct tree_text string; /* also of dates and times */
