@@ -10,8 +10,7 @@
 
 #include "boot/boot.h"
 #include "boot/fw_kernel.h"
-#include "boot/ovmf.h"
-#include "boot/tdvf.h"
+#include "boot/fw_metadata.h"
 
 /* Images end at 4 GiB and are at most this large: below are the local APICs. */
 #define FIRMWARE_MAX (LAYOUT_HIGH_BASE - 0xff000000ULL)
@@ -20,9 +19,8 @@
 
 struct firmware {
 	struct mem_file file;
-	struct fw_kernel kernel; /* if there is one */
-	struct ovmf ovmf;	 /* BOOT_SNP */
-	struct tdvf tdvf;	 /* BOOT_TDX */
+	struct fw_kernel kernel;     /* if there is one */
+	struct fw_metadata metadata; /* no sections in a plain VM */
 };
 
 /*
@@ -37,24 +35,5 @@ void firmware_close(struct firmware *fw);
 /* boot_load() for a guest with firmware. */
 int firmware_load(const struct firmware *fw, const struct boot_config *config,
 		  struct load_plan *plan, struct vmm_error *err);
-
-/* The parts that belong to one technology: the rules about the kernel, and the boot items. The
- * region of the firmware exists when the items are loaded. */
-int firmware_snp_check(const struct firmware *fw, const struct boot_config *config,
-		       struct vmm_error *err);
-int firmware_snp_load(const struct firmware *fw, const struct boot_config *config,
-		      struct load_plan *plan, struct vmm_error *err);
-
-int firmware_tdx_check(const struct firmware *fw, const struct boot_config *config,
-		       struct vmm_error *err);
-int firmware_tdx_load(const struct firmware *fw, const struct boot_config *config,
-		      struct load_plan *plan, struct vmm_error *err);
-
-/* Can an OVMF start the kernel? */
-int firmware_kernel_check(const struct firmware *fw, const struct boot_config *config,
-			  struct vmm_error *err);
-
-/* The image as one item, at its place. */
-int firmware_image_load(const struct firmware *fw, struct load_plan *plan, struct vmm_error *err);
 
 #endif

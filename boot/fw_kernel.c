@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "boot/fw_kernel.h"
 
+#include "boot/fw_metadata.h"
 #include "boot/kernel.h"
 #include "boot/uki.h"
 #include "vmm/base/bytes.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <nettle/sha2.h>
 #include <string.h>
 
 /* In the file (boot.rst, "The Real-Mode Kernel Header"). */
@@ -132,4 +134,80 @@ int fw_kernel_refuse(const struct fw_kernel *k, struct vmm_error *err)
 			     "firmware starts: expand it if it is compressed, or start it without "
 			     "firmware",
 			     k->kernel.path);
+}
+
+/* --- hashes ----------------------------------------------------------------------------------- */
+
+struct hash_entry {
+	struct guid guid;
+	uint16_t len;
+	uint8_t sha256[SHA256_DIGEST_SIZE];
+} __attribute__((packed));
+
+struct hash_table {
+	struct guid guid;
+	uint16_t len; /* without the padding */
+	struct hash_entry cmdline, initrd, kernel;
+	uint8_t padding[8];
+} __attribute__((packed));
+
+_Static_assert(sizeof(struct hash_table) == KERNEL_HASHES_SIZE, "as the firmware expects");
+
+/* A file that is not there is empty. */
+static int hash_file(const struct mem_file *file, uint8_t *digest, struct vmm_error *err)
+{
+	struct sha256_ctx sha;
+	uint8_t buf[16384];
+	int ret = 0;
+
+	sha256_init(&sha);
+	for (uint64_t at = 0; ret == 0 && at < file->size; at += sizeof(buf)) {
+		size_t len = file->size - at < sizeof(buf) ? file->size - at : sizeof(buf);
+
+		ret = mem_file_read(file, at, buf, len, err);
+		if (ret == 0)
+			sha256_update(&sha, len, buf);
+	}
+	sha256_digest(&sha, SHA256_DIGEST_SIZE, digest);
+	return ret;
+}
+
+int fw_kernel_hashes(const struct fw_kernel *k, const char *cmdline, void *out,
+		     struct vmm_error *err)
+{
+	const uint16_t entry_len = sizeof(struct hash_entry);
+	struct hash_table table = {
+		/* 9438d606-4f22-4cc9-b479-a793d411fd21 */
+		.guid = GUID(0x9438d606, 0x4f22, 0x4cc9, 0xb4, 0x79, 0xa7, 0x93, 0xd4, 0x11, 0xfd,
+			     0x21),
+		.len = offsetof(struct hash_table, padding),
+		/* 97d02dd8-bd20-4c94-aa78-e7714d36ab2a */
+		.cmdline = {GUID(0x97d02dd8, 0xbd20, 0x4c94, 0xaa, 0x78, 0xe7, 0x71, 0x4d, 0x36,
+				 0xab, 0x2a),
+			    entry_len},
+		/* 44baf731-3a2f-4bd7-9af1-41e29169781d */
+		.initrd = {GUID(0x44baf731, 0x3a2f, 0x4bd7, 0x9a, 0xf1, 0x41, 0xe2, 0x91, 0x69,
+				0x78, 0x1d),
+			   entry_len},
+		/* 4de79437-abd2-427f-b835-d5b172d2045b */
+		.kernel = {GUID(0x4de79437, 0xabd2, 0x427f, 0xb8, 0x35, 0xd5, 0xb1, 0x72, 0xd2,
+				0x04, 0x5b),
+			   entry_len},
+	};
+	struct sha256_ctx sha;
+	int ret;
+
+	sha256_init(&sha);
+	sha256_update(&sha, strlen(cmdline) + 1, (const uint8_t *)cmdline);
+	sha256_digest(&sha, SHA256_DIGEST_SIZE, table.cmdline.sha256);
+	ret = hash_file(&k->initrd, table.initrd.sha256, err);
+	if (ret < 0) {
+		vmm_error_prefix(err, "initrd");
+		return ret;
+	}
+	ret = hash_file(&k->kernel, table.kernel.sha256, err);
+	if (ret < 0)
+		vmm_error_prefix(err, "kernel");
+	memcpy(out, &table, sizeof(table));
+	return ret;
 }

@@ -30,6 +30,17 @@ void fw_kernel_close(struct fw_kernel *k);
 /* Is the command line short enough for the kernel? Firmware hands on any. */
 int fw_kernel_check_cmdline(const struct fw_kernel *k, const char *cmdline, struct vmm_error *err);
 
+/*
+ * The hashes of kernel, initrd and command line that OVMF holds against what it is given through
+ * fw_cfg: a measured page vouches for files that are not measured themselves (edk2,
+ * OvmfPkg/AmdSev/BlobVerifierLibSevHashes). SHA-256 of the files' bytes as they are, none being an
+ * empty file, and of the command line with its final zero byte.
+ */
+#define KERNEL_HASHES_SIZE 176 /* 168 bytes of table, zeros to a multiple of 16 */
+
+int fw_kernel_hashes(const struct fw_kernel *k, const char *cmdline, void *table,
+		     struct vmm_error *err);
+
 /* Says what is wrong with a kernel that is not startable. */
 int fw_kernel_refuse(const struct fw_kernel *k, struct vmm_error *err);
 

@@ -2,7 +2,6 @@
 #include "boot/td_hob.h"
 
 #include "boot/acpi_tables.h"
-#include "boot/guid_table.h"
 #include "vmm/base/bytes.h"
 
 #include <errno.h>
@@ -86,27 +85,29 @@ static void put_resource(struct acpi_out *out, enum resource_type type, uint64_t
 }
 
 /* The added section with the lowest address from `gpa` on, that starts below `end`; or NULL. */
-static const struct tdvf_section *next_added(const struct tdvf *tdvf, uint64_t gpa, uint64_t end)
+static const struct fw_section *next_added(const struct fw_metadata *tdvf, uint64_t gpa,
+					   uint64_t end)
 {
-	const struct tdvf_section *next = NULL;
+	const struct fw_section *next = NULL;
 
 	for (size_t i = 0; i < tdvf->nsections; i++) {
-		const struct tdvf_section *s = &tdvf->section[i];
+		const struct fw_section *s = &tdvf->section[i];
 
-		if (tdvf_added(s) && s->gpa >= gpa && s->gpa < end && (!next || s->gpa < next->gpa))
+		if (fw_added(s) && s->gpa >= gpa && s->gpa < end && (!next || s->gpa < next->gpa))
 			next = s;
 	}
 	return next;
 }
 
 /* The sections one by one, and what lies between them. */
-static void put_range(struct acpi_out *out, const struct gpa_range *range, const struct tdvf *tdvf)
+static void put_range(struct acpi_out *out, const struct gpa_range *range,
+		      const struct fw_metadata *tdvf)
 {
 	uint64_t end = range->gpa + range->len;
 	uint64_t at = range->gpa;
 
 	while (at < end) {
-		const struct tdvf_section *s = next_added(tdvf, at, end);
+		const struct fw_section *s = next_added(tdvf, at, end);
 		uint64_t to = s ? s->gpa : end;
 
 		if (to > at)

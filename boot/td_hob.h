@@ -8,13 +8,13 @@
 #define BOOT_TD_HOB_H
 
 #include "boot/acpi.h"
-#include "boot/tdvf.h"
+#include "boot/fw_metadata.h"
 #include "mem/layout.h"
 
 struct td_hob_config {
 	const struct gpa_range *ram; /* ascending */
 	size_t nram;
-	const struct tdvf *tdvf; /* its sections in RAM are listed as accepted */
+	const struct fw_metadata *tdvf; /* its sections in RAM are listed as accepted */
 
 	/* td-shim only: a bzImage stands at payload_gpa, and these are its platform's tables */
 	bool payload;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* What is read out of OVMF images for SNP, and which images are refused. */
-#include "boot/ovmf.h"
+#include "boot/fw_metadata.h"
 #include "tests/unit/firmware_image.h"
 #include "tests/unit/suite.h"
 
 static uint8_t image[IMAGE_LEN];
-static struct ovmf ovmf;
+static struct fw_metadata ovmf;
 static struct vmm_error err;
 
 static int parse(size_t len)
@@ -30,7 +30,10 @@ static void setup(void)
 
 START_TEST(the_metadata_is_read_in_the_order_of_its_table)
 {
-	static const struct ovmf_section expected[] = {
+	static const struct {
+		uint64_t gpa, len;
+		enum fw_section_type type;
+	} expected[] = {
 		{0x800000, 0x2000, OVMF_SEC_MEM},	{0x803000, 0x1000, OVMF_CPUID},
 		{0x802000, 0x1000, OVMF_SECRETS},	{0x804000, 0x1000, OVMF_SVSM_CAA},
 		{0x805000, 0x1000, OVMF_KERNEL_HASHES}, {0x806000, 0x3000, OVMF_SEC_MEM},
@@ -97,7 +100,8 @@ static const struct image_fault faults[] = {
 	{AT_SEV + 20, 4, 0, "no range of pages"},
 	{AT_SEV + 20, 4, 0xfff, "no range of pages"},
 	{AT_SEV + 20, 4, 0xfffff000, "no range of pages"},
-	{AT_SEV + 20, 4, 0x3000, "at 0x800000 and 0x802000 overlap"},
+	{AT_SEV + 20, 4, 0x3000,
+	 "sections 0 (firmware memory) and 2 (SNP secrets) overlap at 0x802000"},
 	{AT_SEV + 24, 4, 0, "unknown type 0"},
 	{AT_SEV + 24, 4, 5, "unknown type 0x5"},
 	{AT_SEV + 24, 4, 0xffffffff, "unknown type 0xffffffff"},
@@ -120,7 +124,7 @@ END_TEST
 START_TEST(metadata_may_be_longer_than_its_sections)
 {
 	static const uint32_t more[] = {1, 8, IMAGE_LEN - AT_SEV - 16 - 12 * SEV_SECTIONS};
-	struct ovmf exact;
+	struct fw_metadata exact;
 
 	ck_assert_int_eq(parse(IMAGE_LEN), 0);
 	exact = ovmf;
@@ -153,11 +157,11 @@ END_TEST
 /* What was accepted keeps the promises of the header. */
 static void check_promises(void)
 {
-	image_require(ovmf.nsections > 0 && ovmf.nsections <= OVMF_MAX_SECTIONS && ovmf.ap_eip);
+	image_require(ovmf.nsections > 0 && ovmf.nsections <= FW_SECTIONS_MAX && ovmf.ap_eip);
 	for (size_t i = 0; i < ovmf.nsections; i++) {
-		const struct ovmf_section *a = &ovmf.section[i];
+		const struct fw_section *a = &ovmf.section[i];
 
-		image_require(ovmf_section_name(a->type));
+		image_require(fw_type_name(a->type));
 		image_require(a->len && is_aligned(a->gpa | a->len, PAGE_SIZE));
 		image_require(range_inside(a->gpa, a->len, 0, IMAGE_GPA));
 		for (size_t j = 0; j < i; j++)

@@ -7,7 +7,7 @@
 #define GPA 0x809000ull
 
 static uint8_t buf[0x4000];
-static struct tdvf tdvf;
+static struct fw_metadata tdvf;
 static struct vmm_error err;
 
 /* The next HOB; its type and length are sound, and the reserved word is zero. */
@@ -42,7 +42,7 @@ START_TEST(ram_above_the_hole_is_listed_too)
 	const uint8_t *hob = buf;
 	int len;
 
-	tdvf = (struct tdvf){
+	tdvf = (struct fw_metadata){
 		.section = {{.gpa = GPA, .len = 0x2000, .type = TDVF_TD_HOB},
 			    {.gpa = 0x800000, .len = 0x9000, .type = TDVF_TEMP_MEM},
 			    {.gpa = 0xfffff000, .len = 0x1000, .type = TDVF_BFV}},

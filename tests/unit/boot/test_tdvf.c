@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* What is read out of TDVF images, and which images are refused. */
-#include "boot/tdvf.h"
+#include "boot/fw_metadata.h"
 #include "tests/unit/firmware_image.h"
 #include "tests/unit/suite.h"
 
 static uint8_t image[IMAGE_LEN];
-static struct tdvf tdvf;
+static struct fw_metadata tdvf;
 static struct vmm_error err;
 
 static int parse(size_t len)
@@ -37,8 +37,8 @@ START_TEST(sections_are_read_in_the_order_of_their_table)
 		ck_assert_uint_eq(tdvf.section[i].len, ovmf_rows[i].len);
 		ck_assert_uint_eq(tdvf.section[i].type, ovmf_rows[i].type);
 	}
-	ck_assert_uint_eq(tdvf_find(&tdvf, TDVF_TD_HOB)->gpa, 0x809000);
-	ck_assert_ptr_null(tdvf_find(&tdvf, TDVF_PAYLOAD));
+	ck_assert_uint_eq(fw_find(&tdvf, TDVF_TD_HOB)->gpa, 0x809000);
+	ck_assert_ptr_null(fw_find(&tdvf, TDVF_PAYLOAD));
 }
 END_TEST
 
@@ -101,8 +101,8 @@ static const struct image_fault faults[] = {
 	{SECTION(0) + 4, 4, 0xfff, "no BFV section has the reset vector"},
 	/* what they are */
 	{SECTION(0) + 24, 4, 1, "no BFV section has the reset vector"},
-	{SECTION(3) + 24, 4, 9, "unknown type 9"},
-	{SECTION(3) + 24, 4, 0xffffffff, "unknown type 4294967295"},
+	{SECTION(3) + 24, 4, 9, "unknown type 0x9"},
+	{SECTION(3) + 24, 4, 0xffffffff, "unknown type 0xffffffff"},
 	{SECTION(3) + 24, 4, 2, "two sections TD_HOB"},
 	{SECTION(3) + 24, 4, 4, "PermMem at 0x800000+0x6000): it is not marked"},
 	{SECTION(3) + 24, 4, 7, "TD_INFO at 0x800000+0x6000): it has memory"},
@@ -135,9 +135,9 @@ START_TEST(sections_without_memory_are_fine)
 
 	image_tdvf(image, rows, 4);
 	ck_assert_msg(parse(IMAGE_LEN) == 0, "%s", err.text);
-	ck_assert(tdvf_added(&tdvf.section[0]));
+	ck_assert(fw_added(&tdvf.section[0]));
 	for (size_t i = 1; i < 4; i++)
-		ck_assert(!tdvf_added(&tdvf.section[i]));
+		ck_assert(!fw_added(&tdvf.section[i]));
 	image_tdvf(image, rows, 5);
 	ck_assert_int_eq(parse(IMAGE_LEN), -EINVAL);
 }
@@ -153,9 +153,9 @@ END_TEST
 /* What was accepted keeps the promises of the header. */
 static void check_promises(void)
 {
-	image_require(tdvf.nsections > 0 && tdvf.nsections <= TDVF_MAX_SECTIONS);
+	image_require(tdvf.nsections > 0 && tdvf.nsections <= FW_SECTIONS_MAX);
 	for (size_t i = 0; i < tdvf.nsections; i++) {
-		const struct tdvf_section *a = &tdvf.section[i];
+		const struct fw_section *a = &tdvf.section[i];
 
 		image_require(range_inside(a->offset, a->raw, 0, IMAGE_LEN));
 		image_require(is_aligned(a->gpa | a->len, PAGE_SIZE));

@@ -4,8 +4,8 @@
  * the table in test_traps_snp.c. Digests are chained here from the firmware's manual, apart from
  * cc/, so that an order or a page type that changes is found.
  */
-#include "boot/kernel_hashes.h"
-#include "boot/ovmf.h"
+#include "boot/fw_kernel.h"
+#include "boot/fw_metadata.h"
 #include "cc/measure.h"
 #include "tests/unit/firmware_image.h"
 #include "tests/unit/suite.h"
@@ -215,7 +215,7 @@ static int parse(size_t len)
 	uint8_t *copy = malloc(len ? len : 1);
 	struct fuzz_file buffer;
 	struct mem_file opened;
-	struct ovmf ovmf;
+	struct fw_metadata ovmf;
 	struct sys sys;
 	int ret;
 

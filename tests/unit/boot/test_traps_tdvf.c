@@ -4,7 +4,7 @@
  * the table in test_traps_tdx.c. MRTDs are computed here from the module's specification, apart
  * from cc/.
  */
-#include "boot/tdvf.h"
+#include "boot/fw_metadata.h"
 #include "cc/measure.h"
 #include "tests/unit/firmware_image.h"
 #include "tests/unit/suite.h"

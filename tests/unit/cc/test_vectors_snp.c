@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* SNP launch digests that others computed: of whole VMs, step by step; of lists of pages; of a
  * vCPU's state; and the CPUID page. */
-#include "boot/kernel_hashes.h"
+#include "boot/fw_kernel.h"
 #include "cc/measure.h"
 #include "cc/measure_snp.h"
 #include "cc/snp_cpuid.h"

@@ -78,12 +78,12 @@ START_TEST(sections_are_those_of_the_vectors)
 	if (!find_image(v))
 		return;
 	ck_assert_msg(firmware_open(&fw, &config, sys_host(), &err) == 0, "%s", err.text);
-	ck_assert_uint_eq(fw.tdvf.nsections, sections->n);
+	ck_assert_uint_eq(fw.metadata.nsections, sections->n);
 	for (size_t i = 0; i < sections->n; i++) {
 		const struct vector *expected = &sections->child[i];
-		const struct tdvf_section *s = &fw.tdvf.section[i];
+		const struct fw_section *s = &fw.metadata.section[i];
 
-		ck_assert_str_eq(tdvf_type_name(s->type), vector_text(expected, "type"));
+		ck_assert_str_eq(fw_type_name(s->type), vector_text(expected, "type"));
 		ck_assert_uint_eq(s->type, vector_number(expected, "type_id"));
 		ck_assert_uint_eq(s->offset, vector_number(expected, "data_offset"));
 		ck_assert_uint_eq(s->raw, vector_number(expected, "raw_size"));
