@@ -80,33 +80,27 @@ static void prop_string(struct tree *t, const char *name, const char *string)
 	prop_bytes(t, name, string, strlen(string) + 1);
 }
 
-static void prop_u32(struct tree *t, const char *name, uint32_t value)
-{
-	const fdt32_t cell = cpu_to_fdt32(value);
+#define CELLS_MAX 5
 
-	prop_bytes(t, name, &cell, sizeof(cell));
+static void prop_cells(struct tree *t, const char *name, const uint32_t *values, size_t n)
+{
+	fdt32_t cells[CELLS_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		cells[i] = cpu_to_fdt32(values[i]);
+	prop_bytes(t, name, cells, n * sizeof(cells[0]));
 }
 
-static void prop_u64(struct tree *t, const char *name, uint64_t value)
-{
-	const fdt64_t cells = cpu_to_fdt64(value);
+#define PROP(t, name, ...)                                            \
+	prop_cells(t, name, (const uint32_t[CELLS_MAX]){__VA_ARGS__}, \
+		   sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 
-	prop_bytes(t, name, &cells, sizeof(cells));
-}
-
-/* "reg" where addresses and sizes have two cells each. */
-static void prop_reg(struct tree *t, uint64_t gpa, uint64_t len)
-{
-	const fdt64_t cells[] = {cpu_to_fdt64(gpa), cpu_to_fdt64(len)};
-
-	prop_bytes(t, "reg", cells, sizeof(cells));
-}
+/* A number of two cells. */
+#define U64(value) (uint32_t)((value) >> 32), (uint32_t)(value)
 
 static void prop_interrupt(struct tree *t, uint32_t gsi)
 {
-	const fdt32_t cells[] = {cpu_to_fdt32(gsi), cpu_to_fdt32(IOAPIC_EDGE_HIGH)};
-
-	prop_bytes(t, "interrupts", cells, sizeof(cells));
+	PROP(t, "interrupts", gsi, IOAPIC_EDGE_HIGH);
 }
 
 static void add_chosen(struct tree *t, const char *cmdline, uint64_t initrd_gpa,
@@ -117,8 +111,8 @@ static void add_chosen(struct tree *t, const char *cmdline, uint64_t initrd_gpa,
 	if (acpi_off(cmdline))
 		prop_string(t, "stdout-path", "/soc/isa@0/serial@3f8");
 	if (initrd_len > 0) {
-		prop_u64(t, "linux,initrd-start", initrd_gpa);
-		prop_u64(t, "linux,initrd-end", initrd_gpa + initrd_len);
+		PROP(t, "linux,initrd-start", U64(initrd_gpa));
+		PROP(t, "linux,initrd-end", U64(initrd_gpa + initrd_len));
 	}
 	node_end(t);
 }
@@ -128,7 +122,7 @@ static void add_memory(struct tree *t, const struct gpa_range *ram, size_t nram)
 	for (size_t i = 0; i < nram; i++) {
 		node_begin(t, "memory@%" PRIx64, ram[i].gpa);
 		prop_string(t, "device_type", "memory");
-		prop_reg(t, ram[i].gpa, ram[i].len);
+		PROP(t, "reg", U64(ram[i].gpa), U64(ram[i].len));
 		node_end(t);
 	}
 }
@@ -136,34 +130,34 @@ static void add_memory(struct tree *t, const struct gpa_range *ram, size_t nram)
 static void add_cpus(struct tree *t, uint32_t vcpus)
 {
 	node_begin(t, "cpus");
-	prop_u32(t, "#address-cells", 1);
-	prop_u32(t, "#size-cells", 0);
+	PROP(t, "#address-cells", 1);
+	PROP(t, "#size-cells", 0);
 	for (uint32_t id = 0; id < vcpus; id++) {
 		node_begin(t, "cpu@%" PRIx32, id);
 		prop_string(t, "device_type", "cpu");
-		prop_u32(t, "reg", id);
+		PROP(t, "reg", id);
 		node_end(t);
 	}
 	node_end(t);
 }
 
+/* Left open: the caller adds what differs, and ends it. */
+static void interrupt_controller_begin(struct tree *t, const char *compatible, uint64_t gpa)
+{
+	node_begin(t, "interrupt-controller@%" PRIx64, gpa);
+	prop_string(t, "compatible", compatible);
+	PROP(t, "reg", U64(gpa), U64(PAGE_SIZE));
+	prop_empty(t, "interrupt-controller");
+	PROP(t, "#interrupt-cells", 2);
+	PROP(t, "#address-cells", 0);
+}
+
 static void add_interrupt_controllers(struct tree *t)
 {
-	node_begin(t, "interrupt-controller@%llx", LAYOUT_IOAPIC);
-	prop_string(t, "compatible", "intel,ce4100-ioapic");
-	prop_reg(t, LAYOUT_IOAPIC, PAGE_SIZE);
-	prop_empty(t, "interrupt-controller");
-	prop_u32(t, "#interrupt-cells", 2);
-	prop_u32(t, "#address-cells", 0);
-	prop_u32(t, "phandle", IOAPIC_PHANDLE);
+	interrupt_controller_begin(t, "intel,ce4100-ioapic", LAYOUT_IOAPIC);
+	PROP(t, "phandle", IOAPIC_PHANDLE);
 	node_end(t);
-
-	node_begin(t, "interrupt-controller@%llx", LAYOUT_LAPIC);
-	prop_string(t, "compatible", "intel,ce4100-lapic");
-	prop_reg(t, LAYOUT_LAPIC, PAGE_SIZE);
-	prop_empty(t, "interrupt-controller");
-	prop_u32(t, "#interrupt-cells", 2);
-	prop_u32(t, "#address-cells", 0);
+	interrupt_controller_begin(t, "intel,ce4100-lapic", LAYOUT_LAPIC);
 	/* the 8259 reaches the boot CPU through LINT0; there is no IMCR to switch it */
 	prop_empty(t, "intel,virtual-wire-mode");
 	node_end(t);
@@ -173,26 +167,16 @@ static void add_interrupt_controllers(struct tree *t)
  * and takes an address in I/O space, through "ranges", for the port number. */
 static void add_isa(struct tree *t, uint32_t serial_irq)
 {
-	const fdt32_t ranges[] = {
-		/* 64 Ki ports; child's address, parent's address, size */
-		cpu_to_fdt32(ISA_IO), cpu_to_fdt32(0),	     cpu_to_fdt32(0),
-		cpu_to_fdt32(0),      cpu_to_fdt32(0x10000),
-	};
-	const fdt32_t reg[] = {
-		cpu_to_fdt32(ISA_IO),
-		cpu_to_fdt32(PLATFORM_SERIAL_PORT),
-		cpu_to_fdt32(8),
-	};
-
 	node_begin(t, "isa@0");
 	prop_string(t, "compatible", "isa");
-	prop_u32(t, "#address-cells", 2);
-	prop_u32(t, "#size-cells", 1);
-	prop_bytes(t, "ranges", ranges, sizeof(ranges));
+	PROP(t, "#address-cells", 2);
+	PROP(t, "#size-cells", 1);
+	/* 64 Ki ports: child's address, parent's address, size */
+	PROP(t, "ranges", ISA_IO, 0, 0, 0, 0x10000);
 	node_begin(t, "serial@%x", PLATFORM_SERIAL_PORT);
 	prop_string(t, "compatible", "ns16550a");
-	prop_bytes(t, "reg", reg, sizeof(reg));
-	prop_u32(t, "clock-frequency", UART_CLOCK_HZ);
+	PROP(t, "reg", ISA_IO, PLATFORM_SERIAL_PORT, 8);
+	PROP(t, "clock-frequency", UART_CLOCK_HZ);
 	if (serial_irq != 0)
 		prop_interrupt(t, serial_irq);
 	node_end(t);
@@ -204,7 +188,7 @@ static void add_devices(struct tree *t, const struct acpi_config *platform)
 	for (size_t i = 0; i < platform->nvirtio; i++) {
 		node_begin(t, "virtio@%" PRIx64, platform->virtio[i].gpa);
 		prop_string(t, "compatible", "virtio,mmio");
-		prop_reg(t, platform->virtio[i].gpa, PAGE_SIZE);
+		PROP(t, "reg", U64(platform->virtio[i].gpa), U64(PAGE_SIZE));
 		prop_interrupt(t, platform->virtio[i].gsi);
 		node_end(t);
 	}
@@ -218,8 +202,8 @@ static void add_soc(struct tree *t, const struct acpi_config *platform, bool dev
 
 	node_begin(t, "soc");
 	prop_bytes(t, "compatible", compatible, sizeof(compatible));
-	prop_u32(t, "#address-cells", 2);
-	prop_u32(t, "#size-cells", 2);
+	PROP(t, "#address-cells", 2);
+	PROP(t, "#size-cells", 2);
 	prop_empty(t, "ranges"); /* addresses are those of the root */
 	add_interrupt_controllers(t);
 	if (devices)
@@ -272,9 +256,9 @@ int fdt_build(const struct acpi_config *platform, const struct gpa_range *ram, s
 	node_begin(&t, "%s", "");
 	prop_string(&t, "compatible", "minivmm,pc");
 	prop_string(&t, "model", "minivmm");
-	prop_u32(&t, "#address-cells", 2);
-	prop_u32(&t, "#size-cells", 2);
-	prop_u32(&t, "interrupt-parent", IOAPIC_PHANDLE);
+	PROP(&t, "#address-cells", 2);
+	PROP(&t, "#size-cells", 2);
+	PROP(&t, "interrupt-parent", IOAPIC_PHANDLE);
 	add_chosen(&t, cmdline, initrd_gpa, initrd_len);
 	add_memory(&t, ram, nram);
 	add_cpus(&t, platform->vcpus);
