@@ -216,14 +216,13 @@ static int update(struct cc_launch *launch, const struct load_item *item, uint64
 static int update_cpuid(struct cc_launch *launch, const struct load_item *item,
 			struct vmm_error *err)
 {
-	uint8_t *page = aligned_alloc(PAGE_SIZE, 2 * PAGE_SIZE);
-	uint8_t *sent;
+	struct snp_cpuid_page *page = aligned_alloc(PAGE_SIZE, 2 * sizeof(*page)), *sent;
 	uint32_t status;
 	int ret;
 
 	if (!page)
 		return vmm_error_errno(err, -ENOMEM, "unable to allocate the CPUID page");
-	sent = page + PAGE_SIZE;
+	sent = page + 1;
 	if (item->len != PAGE_SIZE) {
 		free(page);
 		return vmm_error_set(err, -EINVAL, "%s: %llu bytes instead of a page", item->name,
@@ -233,7 +232,7 @@ static int update_cpuid(struct cc_launch *launch, const struct load_item *item,
 		snp_cpuid_warn(launch->cpuid, launch->log);
 	ret = snp_cpuid_build(launch->cpuid, page, err);
 	if (ret == 0) {
-		memcpy(sent, page, PAGE_SIZE);
+		*sent = *page;
 		ret = update(launch, item, (uintptr_t)page, &status, err);
 		if (ret < 0 && status == SNP_STATUS_INVALID_PARAM &&
 		    snp_cpuid_correct(launch->cpuid, sent, page, launch->log) > 0) {

@@ -4,19 +4,8 @@
 #include "vmm/base/bytes.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
-
-/* Page: u32 count, 12 reserved bytes, entries of 48 bytes. */
-#define HEADER	   16
-#define ENTRY_SIZE 48ULL
-
-enum {
-	ENTRY_FUNCTION = 0,
-	ENTRY_INDEX = 4,
-	ENTRY_XCR0 = 8,
-	ENTRY_XSS = 16,
-	ENTRY_REGISTERS = 24, /* EAX, EBX, ECX, EDX */
-};
 
 #define LEAF_XSAVE	0xd
 #define XSAVE_BASE_SIZE 0x240 /* bytes for x87 and SSE, all that XCR0 = 1 and XSS = 0 enable */
@@ -54,42 +43,35 @@ static bool wanted(const struct kvm_cpuid_entry2 *e)
 	return e->eax || e->ebx || e->ecx || e->edx;
 }
 
-static void put_entry(uint8_t *at, const struct kvm_cpuid_entry2 *e)
+static struct snp_cpuid_entry entry_of(const struct kvm_cpuid_entry2 *e)
 {
-	uint32_t index = indexed(e) ? e->index : 0;
-	uint32_t ebx = e->ebx;
+	struct snp_cpuid_entry entry = {
+		.function = e->function,
+		.index = indexed(e) ? e->index : 0,
+		.reg = {e->eax, e->ebx, e->ecx, e->edx},
+	};
 
-	put_le32(at + ENTRY_FUNCTION, e->function);
-	put_le32(at + ENTRY_INDEX, index);
-	if (e->function == LEAF_XSAVE && index <= 1) {
-		put_le64(at + ENTRY_XCR0, 1);
-		put_le64(at + ENTRY_XSS, 0);
-		ebx = XSAVE_BASE_SIZE;
+	if (entry.function == LEAF_XSAVE && entry.index <= 1) {
+		entry.xcr0 = 1;
+		entry.reg[1] = XSAVE_BASE_SIZE;
 	}
-	put_le32(at + ENTRY_REGISTERS, e->eax);
-	put_le32(at + ENTRY_REGISTERS + 4, ebx);
-	put_le32(at + ENTRY_REGISTERS + 8, e->ecx);
-	put_le32(at + ENTRY_REGISTERS + 12, e->edx);
+	return entry;
 }
 
-int snp_cpuid_build(const struct kvm_cpuid2 *cpuid, uint8_t page[SNP_CPUID_PAGE],
+int snp_cpuid_build(const struct kvm_cpuid2 *cpuid, struct snp_cpuid_page *page,
 		    struct vmm_error *err)
 {
-	uint32_t count = 0;
-
-	memset(page, 0, SNP_CPUID_PAGE);
+	*page = (struct snp_cpuid_page){.count = 0};
 	for (uint32_t i = 0; i < cpuid->nent; i++) {
 		if (!wanted(&cpuid->entries[i]))
 			continue;
-		if (count == SNP_CPUID_ENTRIES)
+		if (page->count == SNP_CPUID_ENTRIES)
 			return vmm_error_set(err, -E2BIG,
 					     "the guest's CPUID table has more than the %u entries "
 					     "that SNP firmware takes",
 					     SNP_CPUID_ENTRIES);
-		put_entry(page + HEADER + count * ENTRY_SIZE, &cpuid->entries[i]);
-		count++;
+		page->entry[page->count++] = entry_of(&cpuid->entries[i]);
 	}
-	put_le32(page, count);
 	return 0;
 }
 
@@ -128,45 +110,39 @@ void snp_cpuid_warn(const struct kvm_cpuid2 *cpuid, const struct vmm_log *log)
 			"SNP guest");
 }
 
-static unsigned int correct_entry(struct kvm_cpuid_entry2 *e, const uint8_t *sent,
-				  const uint8_t *back, const struct vmm_log *log)
+static unsigned int correct_entry(struct kvm_cpuid_entry2 *e, const struct snp_cpuid_entry *sent,
+				  const struct snp_cpuid_entry *back, const struct vmm_log *log)
 {
 	static const char *const names[] = {"EAX", "EBX", "ECX", "EDX"};
 	__u32 *const registers[] = {&e->eax, &e->ebx, &e->ecx, &e->edx};
 	unsigned int changed = 0;
 
 	for (size_t r = 0; r < ARRAY_SIZE(names); r++) {
-		uint32_t given = get_le32(sent + ENTRY_REGISTERS + 4 * r);
-		uint32_t accepted = get_le32(back + ENTRY_REGISTERS + 4 * r);
-
-		if (given == accepted)
+		if (sent->reg[r] == back->reg[r])
 			continue;
 		vmm_log(log, VMM_LOG_WARN,
 			"the SNP firmware corrected CPUID leaf %#x.%u %s from %#x to %#x",
-			get_le32(sent + ENTRY_FUNCTION), get_le32(sent + ENTRY_INDEX), names[r],
-			given, accepted);
-		*registers[r] = accepted;
+			sent->function, sent->index, names[r], sent->reg[r], back->reg[r]);
+		*registers[r] = back->reg[r];
 		changed++;
 	}
 	return changed;
 }
 
-unsigned int snp_cpuid_correct(struct kvm_cpuid2 *cpuid, const uint8_t sent[SNP_CPUID_PAGE],
-			       const uint8_t back[SNP_CPUID_PAGE], const struct vmm_log *log)
+unsigned int snp_cpuid_correct(struct kvm_cpuid2 *cpuid, const struct snp_cpuid_page *sent,
+			       const struct snp_cpuid_page *back, const struct vmm_log *log)
 {
-	uint32_t count = get_le32(sent);
 	unsigned int changed = 0;
 
-	if (get_le32(back) != count)
+	if (back->count != sent->count)
 		return 0;
-	for (uint32_t i = 0; i < count; i++) {
-		const uint8_t *s = sent + HEADER + i * ENTRY_SIZE;
-		const uint8_t *b = back + HEADER + i * ENTRY_SIZE;
+	for (uint32_t i = 0; i < sent->count; i++) {
+		const struct snp_cpuid_entry *s = &sent->entry[i], *b = &back->entry[i];
 		struct kvm_cpuid_entry2 *e;
 
-		if (memcmp(s, b, ENTRY_REGISTERS) != 0)
+		if (memcmp(s, b, offsetof(struct snp_cpuid_entry, reg)) != 0)
 			return 0;
-		e = find(cpuid, get_le32(s + ENTRY_FUNCTION), get_le32(s + ENTRY_INDEX));
+		e = find(cpuid, s->function, s->index);
 		if (e)
 			changed += correct_entry(e, s, b, log);
 	}

@@ -257,26 +257,26 @@ END_TEST
 /* A firmware that answers nonsense must not make us write nonsense into the vCPUs' table. */
 START_TEST(corrections_of_other_entries_are_none)
 {
-	uint8_t sent[SNP_CPUID_PAGE], back[SNP_CPUID_PAGE];
+	struct snp_cpuid_page sent, back;
 	struct kvm_cpuid2 *before;
 	size_t size;
 
 	must(launch_create_vm(&t), &t);
-	must(snp_cpuid_build(t.cpuid, sent, &t.err), &t);
+	must(snp_cpuid_build(t.cpuid, &sent, &t.err), &t);
 	size = sizeof(*before) + t.cpuid->nent * sizeof(before->entries[0]);
 	before = malloc(size);
 	memcpy(before, t.cpuid, size);
 
-	memcpy(back, sent, sizeof(back));
-	put_le32(back, get_le32(sent) - 1); /* another count */
-	ck_assert_uint_eq(snp_cpuid_correct(t.cpuid, sent, back, &t.log), 0);
-	memcpy(back, sent, sizeof(back));
-	put_le32(back + 16, 0x1234); /* another leaf */
-	ck_assert_uint_eq(snp_cpuid_correct(t.cpuid, sent, back, &t.log), 0);
-	memcpy(back, sent, sizeof(back));
-	put_le32(back, UINT32_MAX);
-	put_le32(sent, 64);
-	ck_assert_uint_eq(snp_cpuid_correct(t.cpuid, sent, back, &t.log), 0);
+	back = sent;
+	back.count--; /* another count */
+	ck_assert_uint_eq(snp_cpuid_correct(t.cpuid, &sent, &back, &t.log), 0);
+	back = sent;
+	back.entry[0].function = 0x1234; /* another leaf */
+	ck_assert_uint_eq(snp_cpuid_correct(t.cpuid, &sent, &back, &t.log), 0);
+	back = sent;
+	back.count = UINT32_MAX;
+	sent.count = 64;
+	ck_assert_uint_eq(snp_cpuid_correct(t.cpuid, &sent, &back, &t.log), 0);
 	ck_assert_mem_eq(t.cpuid, before, size);
 	free(before);
 }

@@ -109,7 +109,7 @@ END_TEST
 START_TEST(trap_cpuid_buffer_that_is_read_only)
 {
 	struct snp_launch_update u = {.gfn_start = 10, .len = PAGE_SIZE, .type = SNP_PAGE_CPUID};
-	uint8_t *page;
+	struct snp_cpuid_page *page;
 	uint32_t status;
 
 	model_snp_lacks(t.m, 7, 0, 1, 1u << 18);
@@ -134,7 +134,7 @@ END_TEST
 START_TEST(trap_more_than_64_cpuid_entries)
 {
 	struct kvm_cpuid2 *table;
-	uint8_t page[SNP_CPUID_PAGE];
+	struct snp_cpuid_page page;
 
 	must(launch_create_vm(&t), &t);
 	table = calloc(1, sizeof(*table) + 70 * sizeof(table->entries[0]));
@@ -142,22 +142,22 @@ START_TEST(trap_more_than_64_cpuid_entries)
 	for (uint32_t i = 0; i < 70; i++)
 		table->entries[i] =
 			(struct kvm_cpuid_entry2){.function = i, .eax = 1, .ecx = 0x100};
-	ck_assert_int_eq(snp_cpuid_build(table, page, &t.err), -E2BIG);
+	ck_assert_int_eq(snp_cpuid_build(table, &page, &t.err), -E2BIG);
 	launch_says(&t, "64");
 	/* entries that say nothing are not counted */
 	for (uint32_t i = 60; i < 70; i++)
 		table->entries[i].eax = table->entries[i].ecx = 0;
-	must(snp_cpuid_build(table, page, &t.err), &t);
-	ck_assert_uint_eq(get_le32(page), 60);
+	must(snp_cpuid_build(table, &page, &t.err), &t);
+	ck_assert_uint_eq(page.count, 60);
 	/* nor those that only end a list: the last level of topology */
 	table->entries[0xb].eax = 0;
 	table->entries[0xb].ecx = 2;
-	must(snp_cpuid_build(table, page, &t.err), &t);
-	ck_assert_uint_eq(get_le32(page), 59);
+	must(snp_cpuid_build(table, &page, &t.err), &t);
+	ck_assert_uint_eq(page.count, 59);
 	free(table);
 	/* what a whole machine has fits */
-	must(snp_cpuid_build(t.cpuid, page, &t.err), &t);
-	ck_assert_uint_le(get_le32(page), 64);
+	must(snp_cpuid_build(t.cpuid, &page, &t.err), &t);
+	ck_assert_uint_le(page.count, 64);
 }
 END_TEST
 

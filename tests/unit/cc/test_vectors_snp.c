@@ -333,7 +333,7 @@ START_TEST(cpuid_pages_are_those_of_the_vectors)
 	const struct vector *entries = vector_get(v, "kvm_cpuid_entries");
 	struct kvm_cpuid2 *cpuid =
 		calloc(1, sizeof(*cpuid) + entries->n * sizeof(cpuid->entries[0]));
-	uint8_t page[SNP_CPUID_PAGE], digest[SHA256_DIGEST_SIZE];
+	uint8_t page[sizeof(struct snp_cpuid_page)], digest[SHA256_DIGEST_SIZE];
 	const char *hex = vector_text(v, "page_hex_without_trailing_zeros");
 	struct sha256_ctx sha;
 
@@ -351,7 +351,7 @@ START_TEST(cpuid_pages_are_those_of_the_vectors)
 			.edx = (uint32_t)vector_number(e, "edx"),
 		};
 	}
-	ck_assert_int_eq(snp_cpuid_build(cpuid, page, &g->err), 0);
+	ck_assert_int_eq(snp_cpuid_build(cpuid, (struct snp_cpuid_page *)page, &g->err), 0);
 	vector_assert(hex, page, strlen(hex) / 2, "CPUID page");
 	sha256_init(&sha);
 	sha256_update(&sha, sizeof(page), page);
