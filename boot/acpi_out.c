@@ -10,6 +10,15 @@ void *acpi_out_at(const struct acpi_out *out, size_t at, size_t len)
 	return range_inside(at, len, 0, out->size) ? out->buf + at : NULL;
 }
 
+struct acpi_out acpi_out_behind(const struct acpi_out *out, size_t len)
+{
+	size_t at = out->len + len;
+
+	if (at >= out->size)
+		return (struct acpi_out){.size = 0};
+	return (struct acpi_out){.buf = out->buf + at, .size = out->size - at};
+}
+
 void acpi_out_put(struct acpi_out *out, const void *bytes, size_t len)
 {
 	void *at = len > 0 ? acpi_out_at(out, out->len, len) : NULL;

@@ -23,6 +23,9 @@ void acpi_out_put(struct acpi_out *out, const void *bytes, size_t len);
 /* Zeros up to the next multiple of `align` (a power of two) from the start of the buffer. */
 void acpi_out_align(struct acpi_out *out, size_t align);
 
+/* A writer for what stands `len` bytes behind the end so far. */
+struct acpi_out acpi_out_behind(const struct acpi_out *out, size_t len);
+
 /* The `len` bytes at an offset that was written before, or NULL if they are not all stored. */
 void *acpi_out_at(const struct acpi_out *out, size_t at, size_t len);
 

@@ -5,7 +5,7 @@
  *
  * Each device of which a machine has several, or another one instead, is a template. An integer is
  * as long as its value in AML, so there is a template for each length. Order and form of the
- * devices are what acpi_dsdt.c expects; ports are those of boot/acpi.h.
+ * devices are what acpi_dsdt.c expects; ports are those of mem/layout.h.
  */
 DefinitionBlock ("", "DSDT", 2, "MINVMM", "MINIVMM ", 1)
 {

@@ -99,42 +99,21 @@ static struct vmsa_segment segment(const struct igvm_segment *from)
 
 static struct vmsa vmsa_from(const struct igvm_native *n)
 {
-	const struct vmsa_segment data = segment(&n->data);
+#define COPY(name) .name = n->name
 	struct vmsa vmsa = {
+		VMSA_REGISTERS(COPY),
 		.cs = segment(&n->code),
-		.es = data,
-		.ss = data,
-		.ds = data,
-		.fs = data,
-		.gs = data,
 		.tr = {.attributes = ATTRIBUTES_TSS, .limit = 0xffff},
 		.ldtr = {.attributes = ATTRIBUTES_LDT, .limit = 0xffff},
 		.gdtr = {.limit = n->gdtr_limit, .base = n->gdtr_base},
 		.idtr = {.limit = n->idtr_limit, .base = n->idtr_base},
-		.rax = n->rax,
-		.rcx = n->rcx,
-		.rdx = n->rdx,
-		.rbx = n->rbx,
-		.rsp = n->rsp,
-		.rbp = n->rbp,
-		.rsi = n->rsi,
-		.rdi = n->rdi,
-		.r8 = n->r8,
-		.r9 = n->r9,
-		.r10 = n->r10,
-		.r11 = n->r11,
-		.r12 = n->r12,
-		.r13 = n->r13,
-		.r14 = n->r14,
-		.r15 = n->r15,
-		.rip = n->rip,
-		.rflags = n->rflags,
 		.cr0 = n->cr0,
 		.cr3 = n->cr3,
 		.cr4 = n->cr4,
 		.efer = n->efer,
 	};
 
+	vmsa.es = vmsa.ss = vmsa.ds = vmsa.fs = vmsa.gs = segment(&n->data);
 	vmsa.gs.base = n->gs_base;
 	/* a processor sets LMA itself when it turns paging on */
 	if ((n->efer & EFER_LME) && (n->cr0 & CR0_PG))

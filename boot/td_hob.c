@@ -5,7 +5,6 @@
 #include "vmm/base/bytes.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 enum hob_type {
 	HOB_HANDOFF = 1,
@@ -136,14 +135,13 @@ static void write_fadt(struct acpi_out *out, const struct acpi_config *config)
 	acpi_write_fadt(out, 0, 0);
 }
 
-/* One ACPI table in a HOB of its own, at a multiple of 8 as all HOBs, and padded to one; RSDP and
- * XSDT are td-shim's. */
+/* One ACPI table in a HOB of its own, padded to a multiple of 8; RSDP and XSDT are td-shim's. */
 static int put_acpi_table(struct acpi_out *out,
 			  void (*table_of)(struct acpi_out *out, const struct acpi_config *config),
 			  const struct acpi_config *config, struct vmm_error *err)
 {
 	struct hob_guid hob = {{HOB_GUID, .len = 0}, acpi_table};
-	struct acpi_out table = {.size = 0};
+	struct acpi_out table = acpi_out_behind(out, sizeof(hob));
 	size_t len;
 
 	table_of(&table, config);
@@ -155,13 +153,8 @@ static int put_acpi_table(struct acpi_out *out,
 				     table.len);
 	hob.header.len = (uint16_t)len;
 	acpi_out_put(out, &hob, sizeof(hob));
-	table = (struct acpi_out){.buf = malloc(table.len), .size = table.len};
-	if (!table.buf)
-		return vmm_error_errno(err, -ENOMEM, "TD HOB: unable to build an ACPI table");
-	table_of(&table, config);
-	acpi_out_put(out, table.buf, table.len);
+	out->len += table.len;
 	acpi_out_align(out, 8);
-	free(table.buf);
 	return 0;
 }
 

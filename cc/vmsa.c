@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
 #define EFER_SVME  (1ULL << 12) /* KVM runs its guests with it */
 #define CR4_MCE	   (1ULL << 6)	/* because the host has it */
@@ -19,20 +18,6 @@
 #define RESET_XCR0  1
 #define RESET_MXCSR 0x1f80
 #define RESET_FCW   0x37f
-
-/* Where the general registers stand on both sides. */
-static const struct {
-	size_t vmsa, kvm;
-} registers[] = {
-#define REGISTER(name)                                                       \
-	{                                                                    \
-		offsetof(struct vmsa, name), offsetof(struct kvm_regs, name) \
-	}
-	REGISTER(rax), REGISTER(rbx), REGISTER(rcx), REGISTER(rdx), REGISTER(rsi), REGISTER(rdi),
-	REGISTER(rsp), REGISTER(rbp), REGISTER(r8),  REGISTER(r9),  REGISTER(r10), REGISTER(r11),
-	REGISTER(r12), REGISTER(r13), REGISTER(r14), REGISTER(r15), REGISTER(rip), REGISTER(rflags),
-#undef REGISTER
-};
 
 static struct vmsa_segment put_segment(const struct kvm_segment *s)
 {
@@ -79,15 +64,12 @@ static struct kvm_dtable get_table(const struct vmsa_segment *s)
 
 void vmsa_read(const struct vmsa *page, struct cc_vcpu_state *state)
 {
+#define GET(name)	  .name = page->name
+#define GET_SEGMENT(name) .name = get_segment(&page->name)
+	state->regs = (struct kvm_regs){VMSA_REGISTERS(GET)};
 	state->sregs = (struct kvm_sregs){
-		.es = get_segment(&page->es),
-		.cs = get_segment(&page->cs),
-		.ss = get_segment(&page->ss),
-		.ds = get_segment(&page->ds),
-		.fs = get_segment(&page->fs),
-		.gs = get_segment(&page->gs),
+		VMSA_SEGMENTS(GET_SEGMENT),
 		.ldt = get_segment(&page->ldtr),
-		.tr = get_segment(&page->tr),
 		.gdt = get_table(&page->gdtr),
 		.idt = get_table(&page->idtr),
 		/* KVM sets the bit for itself, and refuses it from us */
@@ -96,26 +78,20 @@ void vmsa_read(const struct vmsa *page, struct cc_vcpu_state *state)
 		.cr3 = page->cr3,
 		.cr4 = page->cr4,
 	};
-	for (size_t i = 0; i < ARRAY_SIZE(registers); i++)
-		memcpy((uint8_t *)&state->regs + registers[i].kvm,
-		       (const uint8_t *)page + registers[i].vmsa, sizeof(uint64_t));
 }
 
 void vmsa_build(const struct cc_vcpu_state *state, uint64_t features, struct vmsa *page)
 {
 	const struct kvm_sregs *s = &state->sregs;
 
+#define PUT(name)	  .name = state->regs.name
+#define PUT_SEGMENT(name) .name = put_segment(&s->name)
 	*page = (struct vmsa){
-		.es = put_segment(&s->es),
-		.cs = put_segment(&s->cs),
-		.ss = put_segment(&s->ss),
-		.ds = put_segment(&s->ds),
-		.fs = put_segment(&s->fs),
-		.gs = put_segment(&s->gs),
+		VMSA_REGISTERS(PUT),
+		VMSA_SEGMENTS(PUT_SEGMENT),
 		.gdtr = put_table(&s->gdt),
 		.ldtr = put_segment(&s->ldt),
 		.idtr = put_table(&s->idt),
-		.tr = put_segment(&s->tr),
 		.cpl = s->ss.dpl,
 		.efer = s->efer | EFER_SVME,
 		.cr4 = s->cr4 | CR4_MCE,
@@ -129,9 +105,6 @@ void vmsa_build(const struct cc_vcpu_state *state, uint64_t features, struct vms
 		.mxcsr = RESET_MXCSR,
 		.fcw = RESET_FCW,
 	};
-	for (size_t i = 0; i < ARRAY_SIZE(registers); i++)
-		memcpy((uint8_t *)page + registers[i].vmsa,
-		       (const uint8_t *)&state->regs + registers[i].kvm, sizeof(uint64_t));
 	page->rflags |= 2;
 }
 

@@ -18,6 +18,12 @@ struct vmsa_segment {
 	uint64_t base;
 } __attribute__((packed));
 
+/* General registers and segments that are called here as in struct kvm_regs and struct kvm_sregs. */
+#define VMSA_REGISTERS(X)                                                                     \
+	X(rax), X(rbx), X(rcx), X(rdx), X(rsi), X(rdi), X(rsp), X(rbp), X(r8), X(r9), X(r10), \
+		X(r11), X(r12), X(r13), X(r14), X(r15), X(rip), X(rflags)
+#define VMSA_SEGMENTS(X) X(es), X(cs), X(ss), X(ds), X(fs), X(gs), X(tr)
+
 /* FIELD(type, member, dimension, name): all of them, one behind the other. */
 #define VMSA_FIELDS(FIELD)                                                 \
 	FIELD(struct vmsa_segment, es, , "ES")                             \
