@@ -16,28 +16,64 @@ build() { # build PRESET TARGET...
 	cmake --build --preset "$1" --target "${@:2}"
 }
 
-test_in() { # test_in FOLDER ARGUMENT...
+test_in() { # test_in FOLDER NAME ARGUMENT...: NAME is of the file with the tests' times
 	echo "=== $1: test (after $SECONDS s)"
-	ctest --test-dir "$1" --output-on-failure "${@:2}"
+	ctest --test-dir "$1" --output-on-failure --output-junit "$times/$2.xml" "${@:3}"
+}
+
+# The rig is one machine with little to do at a time, so it leaves room for all the rest beside it.
+# Under sanitizers it shows what has no other test with them: real signals, and a real /dev/kvm.
+rigs() {
+	test_in build rig -R '^rig/'
+	RIG_TESTS="end/sigterm end/reboot_relaunches refuse" test_in build-asan rig-asan \
+		-R '^rig/(end/(sigterm|reboot_relaunches)|refuse/)'
+}
+
+# Seconds and names of the tests that took longest; those in the rig write their times themselves.
+slowest() {
+	{
+		sed -n 's|.*<testcase name="\([^"]*\)".* time="\([0-9.]*\)".*|\2 \1|p' "$times/$1.xml"
+		for log in "${@:2}"; do
+			sed -n "s|^took \([0-9.]*\) s.*|\1 $(dirname "${log#*/results/}")|p" "$log"
+		done
+	} | sort -rn | head -n 10 | sed 's/^/    /'
 }
 
 # kernels are got once, for all build folders
 export RIG_CACHE=$PWD/build/rig
+times=$PWD/build/times
+mkdir -p "$times"
 
-build fuzz fuzzers
-test_in build-fuzz -j "$(nproc)" -R '^fuzz/'
-build static minivmm minivmm_archive minivmm-id-block
-test_in build-static -R '^lib/'
-build asan all
-test_in build-asan -j "$(nproc)" -E '^rig/'
-RIG_TESTS="end refuse" test_in build-asan -R '^rig/(end|refuse)/'
-# one suite: all devices from several threads
-build tsan unit-virtio
-test_in build-tsan -R '^unit/test_device_stress$'
-build clang all
-# failing each call in turn takes long, and the sanitizers' build has proved what it can prove
-test_in build-clang -j "$(nproc)" -E '^rig/|^unit/test_fail_nth'
 build release all
-# but the rig's run, which ctest starts by itself
-test_in build -j "$(nproc)" -E '^unit/test_fail_nth'
+build asan all
+set -m # a group of processes, to be ended as one
+rigs > "$times/rigs.log" 2>&1 &
+rigs=$!
+set +m
+trap 'kill -TERM -- "-$rigs" 2> /dev/null || true' EXIT
+
+# each build has what no other proves: sanitizers with every call failing once, the code as it is
+# shipped, another compiler's warnings, threads, static linking, hostile input
+test_in build-asan asan -j "$(nproc)" -E '^rig/'
+test_in build release -j "$(nproc)" -E '^rig/|^unit/test_fail_nth'
+build fuzz fuzzers
+test_in build-fuzz fuzz -j "$(nproc)" -R '^fuzz/'
+build tsan unit-virtio
+test_in build-tsan tsan -R '^unit/test_device_stress$'
+build static minivmm minivmm_archive minivmm-id-block
+test_in build-static static -R '^lib/'
+build clang all
+
+echo "=== all but the rig is done (after $SECONDS s)"
+failed=0
+wait "$rigs" || failed=$?
+trap - EXIT
+cat "$times/rigs.log"
+for name in asan release; do
+	echo "=== $name: what took longest, in seconds"
+	slowest "$name"
+done
+echo "=== rig: what took longest, in seconds"
+slowest rig build/rig/results/*/*/log
 echo "=== done in $SECONDS s"
+exit "$failed"

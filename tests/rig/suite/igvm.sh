@@ -25,23 +25,26 @@ launches() { # launches TECH FILE VCPUS
 	expect_well "convert conversions=50 "
 }
 
-# In all dialects of private memory.
-all_launches() { # all_launches TECH FILE VCPUS...
-	local tech=$1 file=$2 name vcpus
+# In all dialects of private memory; what a file becomes depends on dialect and number of vCPUs each
+# for itself.
+all_launches() { # all_launches TECH FILE VCPUS-preserve VCPUS-flags0 VCPUS-split
+	local tech=$1 file=$2 name
 
 	shift 2
 	for name in preserve flags0 split; do
 		echo "$name"
 		dialect "$name"
-		for vcpus; do
-			launches "$tech" "$file" "$vcpus"
-		done
+		launches "$tech" "$file" "$1"
+		shift
 	done
 }
 
-test_snp() { all_launches snp guest 1 2; }
-test_snp_registers_of_two_vcpus_and_id_block() { all_launches snp guest-2 2; }
-test_tdx() { all_launches tdx guest 1 2; }
+test_snp() { all_launches snp guest 1 2 1; }
+test_snp_registers_of_two_vcpus_and_id_block() { all_launches snp guest-2 2 2 2; }
+test_tdx() { all_launches tdx guest 2 1 2; }
+
+test_snp_with_the_other_numbers_of_vcpus() { long; all_launches snp guest 2 1 2; }
+test_tdx_with_the_other_numbers_of_vcpus() { long; all_launches tdx guest 1 2 1; }
 
 test_sw_protected() {
 	dialect flags0
