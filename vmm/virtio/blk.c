@@ -72,7 +72,7 @@ static int carry_out(struct blk *blk, struct virtq *q, struct virtq_chain *chain
 	int ret = blk_io(blk, req, blk->ring.fd < 0);
 
 	if (ret == -EAGAIN && blk->ring.fd >= 0) {
-		if (blk_async_start(blk, q, chain, req) == 0)
+		if (blk_uring_start(blk, q, chain, req) == 0)
 			return BLK_PENDING;
 		ret = blk_io(blk, req, true);
 	}
@@ -111,7 +111,7 @@ static unsigned int turn(struct blk *blk, struct virtq *q)
 {
 	unsigned int work;
 
-	if (!blk_async_room(blk, q->index)) {
+	if (!blk_uring_room(blk, q->index)) {
 		fair_leave(&blk->turns, q->index);
 		blk->crowded |= 1ULL << q->index;
 		return 1;
@@ -120,7 +120,7 @@ static unsigned int turn(struct blk *blk, struct virtq *q)
 	if (work > 0 || blk->paused)
 		return work;
 	/* what waits for the host is on its way before the driver is told of the rest */
-	blk_async_submit(blk);
+	blk_uring_submit(blk);
 	if (!virtio_done(q))
 		fair_leave(&blk->turns, q->index);
 	return 1;
@@ -134,7 +134,7 @@ static bool uncrowd(struct blk *blk)
 	for (uint64_t left = blk->crowded; left != 0; left &= left - 1) {
 		unsigned int i = (unsigned int)__builtin_ctzll(left);
 
-		if (!blk_async_room(blk, i))
+		if (!blk_uring_room(blk, i))
 			continue;
 		blk->crowded &= ~(1ULL << i);
 		fair_wait(&blk->turns, i);
@@ -165,7 +165,7 @@ void blk_serve(struct blk *blk)
 			budget -= work < budget ? work : budget;
 		}
 		/* what the kernel does not take is done there, and nobody will tell of its end */
-		blk_async_submit(blk);
+		blk_uring_submit(blk);
 	} while (uncrowd(blk) && budget > 0);
 	notify_all(blk);
 	/* after much work the other devices get their turn */
@@ -211,7 +211,7 @@ static void reset(struct virtio_device *dev)
 {
 	struct blk *blk = self(dev);
 
-	blk_async_drain(blk);
+	blk_uring_drain(blk);
 	if (blk->timer.source.fd >= 0)
 		timer_set(&blk->timer, 0);
 	blk->paused = false;
@@ -297,7 +297,7 @@ static int open_blk(struct virtio_device *dev, const struct vmm_config *config, 
 	blk->requests.per_second = disk->iops;
 	if (disk->bandwidth || disk->iops)
 		ret = timer_init(&blk->timer, dev->loop, timer_expired, err);
-	blk_async_init(blk);
+	blk_uring_init(blk);
 	return ret;
 }
 
@@ -305,7 +305,7 @@ static void close_blk(struct virtio_device *dev)
 {
 	struct blk *blk = self(dev);
 
-	blk_async_destroy(blk);
+	blk_uring_destroy(blk);
 	timer_destroy(&blk->timer);
 	blk_image_close(&blk->image, dev->host->sys);
 }

@@ -6,7 +6,7 @@
  *	blk_image.c	opens and locks the file
  *	blk_io.c	makes sense of what the driver asks for, and carries it out with the thread
  *			waiting for it
- *	blk_async.c	carries it out without, by io_uring
+ *	blk_uring.c	carries it out without, by io_uring
  *
  * Data go between file and guest memory in one system call and are copied by nobody else. What
  * is in the page cache, or goes there, is done at once: that is cheaper than having it done by
@@ -21,9 +21,9 @@
 #include "vmm/base/timer.h"
 #include "vmm/virtio/fair.h"
 #include "vmm/virtio/rate.h"
-#include "vmm/virtio/uring.h"
 #include "vmm/virtio/virtio.h"
 
+#include <linux/io_uring.h>
 #include <linux/virtio_blk.h>
 #include <sys/queue.h>
 
@@ -74,6 +74,22 @@ struct blk_request {
 	uint32_t failed; /* ... and when not */
 };
 
+/* Only what a disk needs of an io_uring (io_uring(7)): no polling thread, no registered buffers. */
+struct uring {
+	const struct sys *sys;
+	int fd; /* readable when there are results; -1: there is no ring */
+	unsigned int entries;
+	unsigned int in_flight; /* pushed, and their results not yet taken */
+
+	void *rings; /* both, as the kernel lays them out */
+	size_t rings_len;
+	struct io_uring_sqe *sqes;
+	size_t sqes_len;
+	uint32_t *sq_head, *sq_tail, *sq_array, sq_mask;
+	uint32_t *cq_head, *cq_tail, cq_mask;
+	const struct io_uring_cqe *cqes;
+};
+
 struct blk {
 	struct virtio_device virtio;
 	struct blk_image image;
@@ -93,7 +109,7 @@ struct blk {
 	struct uring ring;
 	struct loop_source ring_source;
 	unsigned int in_ring[VIRTIO_MAX_QUEUES]; /* of each queue */
-	LIST_HEAD(held_list, held) held;	 /* all of them, see blk_async.c */
+	LIST_HEAD(held_list, held) held;	 /* all of them, see blk_uring.c */
 };
 
 /* --- blk_image.c ------------------------------------------------------------------------------ */
@@ -138,34 +154,34 @@ int blk_io_step(struct blk *blk, struct blk_request *req, ssize_t ret);
 /* The status for what blk_io() returned; failures are told in the log. */
 uint8_t blk_io_status(struct blk *blk, const struct blk_request *req, int ret);
 
-/* --- blk_async.c ------------------------------------------------------------------------------ */
+/* --- blk_uring.c ------------------------------------------------------------------------------ */
 
 /* Makes the ring, if there can be one. */
-void blk_async_init(struct blk *blk);
-void blk_async_destroy(struct blk *blk);
+void blk_uring_init(struct blk *blk);
+void blk_uring_destroy(struct blk *blk);
 
 /*
  * Is there room for a request of the queue? One half of the ring is the queues' in equal parts, so
  * that none can keep another out, whatever the host's disk makes of its requests; the other half is
  * for whoever comes.
  */
-bool blk_async_room(const struct blk *blk, unsigned int queue);
+bool blk_uring_room(const struct blk *blk, unsigned int queue);
 
 /* Hands it over: 0, and the chain is dropped; it is put into its queue later. Else a negative
  * errno, and nothing has happened. There was room. */
-int blk_async_start(struct blk *blk, struct virtq *q, struct virtq_chain *chain,
+int blk_uring_start(struct blk *blk, struct virtq *q, struct virtq_chain *chain,
 		    const struct blk_request *req);
 
 /* After one or more requests. What the kernel does not take is done at once, and makes room. */
-void blk_async_submit(struct blk *blk);
+void blk_uring_submit(struct blk *blk);
 
 /*
  * Waits for all that is in flight, and forgets it. That may take as long as the host's disk takes; but
  * once the VM is to end, not for long: see mem_keep_mapped().
  */
-void blk_async_drain(struct blk *blk);
+void blk_uring_drain(struct blk *blk);
 
-/* --- blk.c, for blk_async.c ------------------------------------------------------------------- */
+/* --- blk.c, for blk_uring.c ------------------------------------------------------------------- */
 
 /* Takes requests from the queues that wait, as far as that can be now. After everything that may
  * have given a queue something to do, or have made room for it. */

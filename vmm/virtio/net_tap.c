@@ -21,10 +21,10 @@
 #define TUN "/dev/net/tun"
 
 /* What the interface takes from the guest as it is, and what it hands to a guest that wants it. */
-static const uint64_t offloads = 1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTIO_NET_F_HOST_TSO4 |
-				 1ULL << VIRTIO_NET_F_HOST_TSO6 | 1ULL << VIRTIO_NET_F_HOST_ECN |
-				 1ULL << VIRTIO_NET_F_GUEST_CSUM | 1ULL << VIRTIO_NET_F_GUEST_TSO4 |
-				 1ULL << VIRTIO_NET_F_GUEST_TSO6 | 1ULL << VIRTIO_NET_F_GUEST_ECN;
+static const uint64_t offloads = BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) |
+				 BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN) |
+				 BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |
+				 BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN);
 
 /* --- frames ----------------------------------------------------------------------------------- */
 
@@ -201,16 +201,25 @@ static int set_up(struct net *net, struct net_port *port, struct vmm_error *err)
 	return ret;
 }
 
+/* What the configuration names, once more: a descriptor, or a negative errno. */
+static int open_queue(const struct sys *sys, const struct config_net *config, const char *key,
+		      struct vmm_error *err)
+{
+	int ret;
+
+	if (!config->tap)
+		return take_fd(sys, config, key, err);
+	ret = must_exist(sys, config, key, err);
+	return ret < 0 ? ret : open_tap(sys, config, key, err);
+}
+
 int net_tap_open(struct net *net, struct vmm_error *err)
 {
-	const struct sys *sys = net->virtio.host->sys;
-	const struct config_net *config = net->config;
-	int ret = config->tap ? must_exist(sys, config, net->key, err) : 0;
+	int ret = 0;
 
 	net->backend = &backend;
 	for (unsigned int i = 0; i < net->npairs && ret == 0; i++) {
-		ret = config->tap ? open_tap(sys, config, net->key, err)
-				  : take_fd(sys, config, net->key, err);
+		ret = open_queue(net->virtio.host->sys, net->config, net->key, err);
 		if (ret < 0)
 			return ret;
 		net->port[i].source.fd = ret;
@@ -228,14 +237,11 @@ int net_tap_open(struct net *net, struct vmm_error *err)
 int net_tap_check(const struct sys *sys, const struct config_net *config, const char *key,
 		  struct vmm_error *err)
 {
-	int ret = config->tap ? must_exist(sys, config, key, err) : 0;
+	int fd = open_queue(sys, config, key, err);
 
-	if (ret < 0)
-		return ret;
-	ret = config->tap ? open_tap(sys, config, key, err) : take_fd(sys, config, key, err);
-	if (ret < 0)
-		return ret;
-	sys_close(sys, &ret);
+	if (fd < 0)
+		return fd;
+	sys_close(sys, &fd);
 	return 0;
 }
 

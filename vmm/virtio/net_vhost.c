@@ -170,37 +170,32 @@ static int set_memory(const struct net_port *port)
 	return call(port, VHOST_SET_MEM_TABLE, table);
 }
 
-/* Where the three areas are in this process; -EFAULT when one is not all RAM. */
-static int find_areas(const struct virtq *q, struct vhost_vring_addr *address)
-{
-	address->desc_user_addr = (uintptr_t)q->desc.at;
-	address->avail_user_addr = (uintptr_t)q->avail.at;
-	address->used_user_addr = (uintptr_t)q->used.at;
-	return q->desc.at && q->avail.at && q->used.at ? 0 : -EFAULT;
-}
-
 static int set_queue(const struct net_port *port, unsigned int ring, struct virtq *q)
 {
 	struct vhost_vring_state size = {.index = ring, .num = q->size};
 	struct vhost_vring_state base = {.index = ring, .num = q->next_avail};
-	struct vhost_vring_addr address = {.index = ring};
-	struct vhost_vring_file kick = {.index = ring, .fd = q->kick.fd};
+	struct vhost_vring_addr address = {
+		.index = ring,
+		.desc_user_addr = (uintptr_t)q->desc.at,
+		.avail_user_addr = (uintptr_t)q->avail.at,
+		.used_user_addr = (uintptr_t)q->used.at,
+	};
 	struct vhost_vring_file interrupt = {.index = ring, .fd = q->dev->irq_fd};
 	struct vhost_vring_file error = {.index = ring, .fd = port->net->vhost_error.fd};
-	int ret = find_areas(q, &address);
+	struct vhost_vring_file kick = {.index = ring, .fd = q->kick.fd};
+	const struct {
+		unsigned long request;
+		void *arg;
+	} steps[] = {
+		{VHOST_SET_VRING_NUM, &size},	  {VHOST_SET_VRING_BASE, &base},
+		{VHOST_SET_VRING_ADDR, &address}, {VHOST_SET_VRING_CALL, &interrupt},
+		{VHOST_SET_VRING_ERR, &error},	  {VHOST_SET_VRING_KICK, &kick},
+	};
+	/* an area that is not all RAM */
+	int ret = q->desc.at && q->avail.at && q->used.at ? 0 : -EFAULT;
 
-	if (ret == 0)
-		ret = call(port, VHOST_SET_VRING_NUM, &size);
-	if (ret == 0)
-		ret = call(port, VHOST_SET_VRING_BASE, &base);
-	if (ret == 0)
-		ret = call(port, VHOST_SET_VRING_ADDR, &address);
-	if (ret == 0)
-		ret = call(port, VHOST_SET_VRING_CALL, &interrupt);
-	if (ret == 0)
-		ret = call(port, VHOST_SET_VRING_ERR, &error);
-	if (ret == 0)
-		ret = call(port, VHOST_SET_VRING_KICK, &kick);
+	for (size_t i = 0; i < ARRAY_SIZE(steps) && ret == 0; i++)
+		ret = call(port, steps[i].request, steps[i].arg);
 	return ret;
 }
 

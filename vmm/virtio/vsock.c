@@ -110,7 +110,7 @@ static struct virtq *queue(struct vsock *v)
 	return &v->virtio.queue[VSOCK_RX];
 }
 
-/* --- packets to the guest: receive buffers -------------------------------------------------------------- */
+/* --- packets to the guest: receive buffers --------------------------------------------------- */
 
 /* 1, 0 when the guest has no buffer for us, or a negative errno when the device is broken */
 static int pop(struct vsock *v, struct virtq_chain *chain)
@@ -176,23 +176,14 @@ static void start_packet(struct vsock_conn *c, uint16_t op, struct virtio_vsock_
 	c->wants &= ~(uint32_t)VSOCK_WANT_CREDIT;
 }
 
-static uint16_t op_of(uint32_t want)
-{
-	switch (want) {
-	case VSOCK_WANT_RST:
-		return VIRTIO_VSOCK_OP_RST;
-	case VSOCK_WANT_REQUEST:
-		return VIRTIO_VSOCK_OP_REQUEST;
-	case VSOCK_WANT_RESPONSE:
-		return VIRTIO_VSOCK_OP_RESPONSE;
-	case VSOCK_WANT_SHUTDOWN:
-		return VIRTIO_VSOCK_OP_SHUTDOWN;
-	case VSOCK_WANT_ASK:
-		return VIRTIO_VSOCK_OP_CREDIT_REQUEST;
-	default:
-		return VIRTIO_VSOCK_OP_CREDIT_UPDATE;
-	}
-}
+static const uint16_t op_of[] = {
+	[VSOCK_WANT_RST] = VIRTIO_VSOCK_OP_RST,
+	[VSOCK_WANT_REQUEST] = VIRTIO_VSOCK_OP_REQUEST,
+	[VSOCK_WANT_RESPONSE] = VIRTIO_VSOCK_OP_RESPONSE,
+	[VSOCK_WANT_SHUTDOWN] = VIRTIO_VSOCK_OP_SHUTDOWN,
+	[VSOCK_WANT_ASK] = VIRTIO_VSOCK_OP_CREDIT_REQUEST,
+	[VSOCK_WANT_CREDIT] = VIRTIO_VSOCK_OP_CREDIT_UPDATE,
+};
 
 /* The first packet without data of those that the connection wants to send. */
 static void send_control(struct vsock_conn *c, struct virtq_chain *chain)
@@ -200,7 +191,7 @@ static void send_control(struct vsock_conn *c, struct virtq_chain *chain)
 	uint32_t want = c->wants & -c->wants;
 	struct virtio_vsock_hdr p;
 
-	start_packet(c, op_of(want), &p);
+	start_packet(c, op_of[want], &p);
 	if (want == VSOCK_WANT_SHUTDOWN)
 		p.flags = c->host_shut;
 	put(c->v, chain, &p);

@@ -206,26 +206,23 @@ static bool choose_port(struct vsock_conn *c)
 	return false;
 }
 
-/* "CONNECT PORT", and nothing else but a carriage return */
-static bool parse_line(const char *line, unsigned int len, uint32_t *port)
+/* "CONNECT PORT", and nothing else but a carriage return; `line` ends with a newline. */
+static bool parse_line(char *line, unsigned int len, uint32_t *port)
 {
 	static const char word[] = "CONNECT ";
-	unsigned int i = sizeof(word) - 1;
-	uint64_t n = 0;
+	const char *digits = line + sizeof(word) - 1;
+	unsigned long n;
 
+	line[--len] = '\0';
 	if (len > 0 && line[len - 1] == '\r')
-		len--;
-	if (len <= i || memcmp(line, word, i) != 0)
+		line[--len] = '\0';
+	if (strncmp(line, word, sizeof(word) - 1) != 0 ||
+	    strspn(digits, "0123456789") != strlen(digits) || !*digits ||
+	    digits + strlen(digits) != line + len)
 		return false;
-	for (; i < len; i++) {
-		if (line[i] < '0' || line[i] > '9')
-			return false;
-		n = n * 10 + (uint64_t)(line[i] - '0');
-		if (n > UINT32_MAX)
-			return false;
-	}
+	n = strtoul(digits, NULL, 10); /* ULONG_MAX for what is more */
 	*port = (uint32_t)n;
-	return true;
+	return n <= UINT32_MAX;
 }
 
 /* Takes no more than the line from the socket: the stream begins behind it. 1 when it is complete,
@@ -261,7 +258,7 @@ static void greet(struct vsock_conn *c)
 
 	if (ret == 0)
 		return;
-	if (ret < 0 || !parse_line(c->line, c->line_len - 1, &c->guest_port) || !choose_port(c)) {
+	if (ret < 0 || !parse_line(c->line, c->line_len, &c->guest_port) || !choose_port(c)) {
 		if (c->line_len > 0)
 			virtio_complain(&c->v->virtio,
 					"a program at %s sent something else than "

@@ -137,7 +137,7 @@ START_TEST(a_queue_keeps_room_in_the_ring_for_the_others)
 	for (unsigned int i = 0; i < 32; i++)
 		ask(1, i);
 	for (unsigned int n = 0; n < BLK_IN_FLIGHT; n++)
-		ck_assert_int_eq(blk_async_room(blk, 1), 1);
+		ck_assert_int_eq(blk_uring_room(blk, 1), 1);
 	driver_write(&d, VIRTIO_MMIO_QUEUE_NOTIFY, 1);
 	blk_settle();
 	take_answers(0, false);

@@ -8,12 +8,164 @@
 
 #include <errno.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 
 #define PATIENCE_MS 2000 /* with the host's disk, when the VM is to end */
 #define STEP_MS	    100
+
+/* --- the ring --------------------------------------------------------------------------------- */
+
+static uint32_t load(const uint32_t *index)
+{
+	return __atomic_load_n(index, __ATOMIC_ACQUIRE);
+}
+
+static void store(uint32_t *index, uint32_t value)
+{
+	__atomic_store_n(index, value, __ATOMIC_RELEASE);
+}
+
+static size_t larger(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
+static int map(struct uring *ring, const struct io_uring_params *p)
+{
+	const struct sys *sys = ring->sys;
+	const int prot = PROT_READ | PROT_WRITE, flags = MAP_SHARED | MAP_POPULATE;
+	uint8_t *base;
+	void *addr;
+	int ret;
+
+	ring->rings_len = larger(p->sq_off.array + p->sq_entries * sizeof(uint32_t),
+				 p->cq_off.cqes + p->cq_entries * sizeof(struct io_uring_cqe));
+	ret = sys->ops->mmap(sys->ctx, &addr, ring->rings_len, prot, flags, ring->fd,
+			     IORING_OFF_SQ_RING);
+	if (ret < 0)
+		return ret;
+	base = ring->rings = addr;
+	ring->sqes_len = p->sq_entries * sizeof(struct io_uring_sqe);
+	ret = sys->ops->mmap(sys->ctx, &addr, ring->sqes_len, prot, flags, ring->fd,
+			     IORING_OFF_SQES);
+	if (ret < 0)
+		return ret;
+	ring->sqes = addr;
+
+	ring->sq_head = (uint32_t *)(void *)(base + p->sq_off.head);
+	ring->sq_tail = (uint32_t *)(void *)(base + p->sq_off.tail);
+	ring->sq_array = (uint32_t *)(void *)(base + p->sq_off.array);
+	ring->sq_mask = p->sq_entries - 1;
+	ring->cq_head = (uint32_t *)(void *)(base + p->cq_off.head);
+	ring->cq_tail = (uint32_t *)(void *)(base + p->cq_off.tail);
+	ring->cq_mask = p->cq_entries - 1;
+	ring->cqes = (const struct io_uring_cqe *)(void *)(base + p->cq_off.cqes);
+	ring->entries = p->sq_entries;
+	return 0;
+}
+
+/* No request is in flight any more. Safe after a failure, and twice. */
+static void uring_destroy(struct uring *ring)
+{
+	const struct sys *sys = ring->sys;
+
+	if (!sys)
+		return;
+	if (ring->sqes)
+		sys->ops->munmap(sys->ctx, ring->sqes, ring->sqes_len);
+	if (ring->rings)
+		sys->ops->munmap(sys->ctx, ring->rings, ring->rings_len);
+	ring->sqes = NULL;
+	ring->rings = NULL;
+	sys_close(sys, &ring->fd);
+}
+
+/* A ring for `entries` requests, a power of two; 0, or a negative errno with ring->fd -1. */
+static int uring_init(struct uring *ring, const struct sys *sys, unsigned int entries)
+{
+	struct io_uring_params params = {0};
+	int ret = sys->ops->uring_setup(sys->ctx, entries, &params);
+
+	*ring = (struct uring){.sys = sys, .fd = ret < 0 ? -1 : ret};
+	if (ret < 0)
+		return ret;
+	/* Linux 5.4 and 5.5; before, requests were not even kept from being lost */
+	if (params.features & IORING_FEAT_SINGLE_MMAP && params.features & IORING_FEAT_NODROP)
+		ret = map(ring, &params);
+	else
+		ret = -EOPNOTSUPP;
+	if (ret < 0)
+		uring_destroy(ring);
+	return ret;
+}
+
+/* The next request, all zeros, to be filled in at once; it is handed over by uring_submit(). Less
+ * than ring->entries are in flight. */
+static struct io_uring_sqe *uring_push(struct uring *ring)
+{
+	uint32_t tail = *ring->sq_tail;
+	struct io_uring_sqe *sqe = &ring->sqes[tail & ring->sq_mask];
+
+	memset(sqe, 0, sizeof(*sqe));
+	ring->sq_array[tail & ring->sq_mask] = tail & ring->sq_mask;
+	/* the kernel looks at it in uring_submit() only, when it is filled in */
+	store(ring->sq_tail, tail + 1);
+	ring->in_flight++;
+	return sqe;
+}
+
+/* Hands over what was pushed. A negative errno when the kernel does not take all of it: the rest
+ * can be taken back, or submitted later. */
+static int uring_submit(struct uring *ring)
+{
+	const struct sys *sys = ring->sys;
+	uint32_t queued;
+
+	/* Each call takes at least one, or is the last: it is asked for no waiting, so there is
+	 * nothing that a signal could interrupt, and the entries are good. */
+	while ((queued = *ring->sq_tail - load(ring->sq_head)) > 0) {
+		int ret = sys->ops->uring_enter(sys->ctx, ring->fd, queued, 0, 0);
+
+		if (ret <= 0)
+			return ret < 0 ? ret : -EAGAIN;
+	}
+	return 0;
+}
+
+/* Takes back a request that the kernel has not taken: its user_data, the last one first. False:
+ * there is none. */
+static bool uring_take_back(struct uring *ring, uint64_t *user_data)
+{
+	uint32_t tail = *ring->sq_tail;
+
+	if (tail == load(ring->sq_head))
+		return false;
+	*user_data = ring->sqes[(tail - 1) & ring->sq_mask].user_data;
+	store(ring->sq_tail, tail - 1);
+	ring->in_flight--;
+	return true;
+}
+
+/* Takes a result. False: there is none yet. */
+static bool uring_pop(struct uring *ring, uint64_t *user_data, int *result)
+{
+	uint32_t head = *ring->cq_head;
+	const struct io_uring_cqe *cqe = &ring->cqes[head & ring->cq_mask];
+
+	if (head == load(ring->cq_tail))
+		return false;
+	*user_data = cqe->user_data;
+	*result = cqe->res;
+	store(ring->cq_head, head + 1);
+	ring->in_flight--;
+	return true;
+}
+
+/* --- requests --------------------------------------------------------------------------------- */
 
 struct held {
 	LIST_ENTRY(held) all;
@@ -110,7 +262,7 @@ static unsigned int own_part(const struct blk *blk)
 	return n > 0 ? blk->ring.entries / (2 * n) : 0;
 }
 
-bool blk_async_room(const struct blk *blk, unsigned int queue)
+bool blk_uring_room(const struct blk *blk, unsigned int queue)
 {
 	unsigned int part = own_part(blk), kept = 0;
 
@@ -122,7 +274,7 @@ bool blk_async_room(const struct blk *blk, unsigned int queue)
 	return blk->ring.in_flight + kept < blk->ring.entries;
 }
 
-int blk_async_start(struct blk *blk, struct virtq *q, struct virtq_chain *chain,
+int blk_uring_start(struct blk *blk, struct virtq *q, struct virtq_chain *chain,
 		    const struct blk_request *req)
 {
 	struct held *held = malloc(sizeof(*held) + req->niov * sizeof(held->iov[0]));
@@ -142,7 +294,7 @@ int blk_async_start(struct blk *blk, struct virtq *q, struct virtq_chain *chain,
 	return 0;
 }
 
-void blk_async_submit(struct blk *blk)
+void blk_uring_submit(struct blk *blk)
 {
 	uint64_t user_data;
 
@@ -176,10 +328,10 @@ static void abandon(struct blk *blk)
 		free(held);
 	}
 	LIST_INIT(&blk->held);
-	blk_async_destroy(blk);
+	blk_uring_destroy(blk);
 }
 
-void blk_async_drain(struct blk *blk)
+void blk_uring_drain(struct blk *blk)
 {
 	uint64_t user_data, limit = 0;
 	int result;
@@ -199,11 +351,11 @@ void blk_async_drain(struct blk *blk)
 			abandon(blk);
 			return;
 		}
-		uring_wait(&blk->ring, STEP_MS);
+		poll(&(struct pollfd){.fd = blk->ring.fd, .events = POLLIN}, 1, STEP_MS);
 	}
 }
 
-void blk_async_init(struct blk *blk)
+void blk_uring_init(struct blk *blk)
 {
 	blk->ring.fd = -1;
 	if (!virtq_stable(blk->virtio.host->mem) ||
@@ -214,7 +366,7 @@ void blk_async_init(struct blk *blk)
 		uring_destroy(&blk->ring);
 }
 
-void blk_async_destroy(struct blk *blk)
+void blk_uring_destroy(struct blk *blk)
 {
 	if (blk->ring.fd < 0)
 		return;
