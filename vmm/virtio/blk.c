@@ -185,7 +185,7 @@ static void kick(struct virtio_device *dev, struct virtq *q)
 
 /* --- the device ------------------------------------------------------------------------------- */
 
-/* Requests look at it without the lock. */
+/* With the device's lock, as its configuration space is; requests look at it without. */
 static void set_wce(struct blk *blk, uint8_t value)
 {
 	__atomic_store_n(&blk->config.wce, value, __ATOMIC_RELAXED);
@@ -194,8 +194,10 @@ static void set_wce(struct blk *blk, uint8_t value)
 /* Section 5.2.5.1: a driver that knows no flushes gets no cache. */
 static int activate(struct virtio_device *dev)
 {
+	pthread_mutex_lock(&dev->lock);
 	if (virtio_has(dev, VIRTIO_BLK_F_CONFIG_WCE) && !virtio_has(dev, VIRTIO_BLK_F_FLUSH))
 		set_wce(self(dev), 0);
+	pthread_mutex_unlock(&dev->lock);
 	return 0;
 }
 
@@ -217,7 +219,9 @@ static void reset(struct virtio_device *dev)
 	blk->paused = false;
 	blk->turns = (struct fair){0};
 	blk->crowded = 0;
+	pthread_mutex_lock(&dev->lock);
 	set_wce(blk, 1);
+	pthread_mutex_unlock(&dev->lock);
 }
 
 /* Section 5.2.4. */
