@@ -43,7 +43,7 @@ test_bzimage_4cpus_128m() { long; boots rig-bzimage 4 128M; }
 test_bzimage_4cpus_1g() { long; boots rig-bzimage 4 1G; }
 test_bzimage_4cpus_5g() { boots rig-bzimage 4 5G; }
 
-test_vmlinux_1cpu_128m() { boots rig-vmlinux 1 128M; }
+test_vmlinux_1cpu_128m() { long; boots rig-vmlinux 1 128M; }
 test_vmlinux_1cpu_1g() { long; boots rig-vmlinux 1 1G; }
 test_vmlinux_1cpu_5g() { long; boots rig-vmlinux 1 5G; }
 test_vmlinux_2cpus_128m() { long; boots rig-vmlinux 2 128M; }
