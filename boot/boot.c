@@ -93,7 +93,7 @@ static int load_initrd(const struct mem_file *file, const struct kernel *kernel,
 	if (ret < 0) {
 		vmm_error_prefix(err, "%s", file->path);
 	} else {
-		mem_keep_small(plan->mem, handover->initrd);
+		mem_expect(plan->mem, handover->initrd, file->size);
 		ret = load_plan_file(plan, "initrd", handover->initrd, file, 0, file->size, err);
 	}
 	handover->initrd_len = file->size;
@@ -274,10 +274,11 @@ static int direct_load(struct direct *direct, struct boot_config *config, struct
 
 	if (direct->own_cmdline)
 		config->cmdline = direct->own_cmdline;
+	/* the first memory that Linux' allocator hands out; of what is below it, little is ever used */
+	mem_expect(plan->mem, LOWMEM_END, MIB(2) - LOWMEM_END);
 	ret = kernel_load(&direct->image, need_long_mode, plan, &kernel, err);
-	/* behind its last item the kernel has free memory, of which it uses other parts first */
 	if (ret == 0)
-		mem_keep_small(plan->mem, end_of_items(plan));
+		mem_expect(plan->mem, plan->item[0].gpa, end_of_items(plan) - plan->item[0].gpa);
 	if (ret == 0 && initrd->size)
 		ret = load_initrd(initrd, &kernel, plan, &handover, err);
 	if (ret == 0)

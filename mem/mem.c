@@ -133,14 +133,37 @@ static void advise(const struct guest_mem *mem, const struct mem_region *r)
 			  mem->pages == MEM_PAGES_TRANSPARENT ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
-void mem_keep_small(const struct guest_mem *mem, uint64_t gpa)
+/* The 2 MiB from `block` on, of which the guest uses [from, to) at first. */
+static void keep_small(struct guest_mem *mem, uint64_t block, uint64_t from, uint64_t to)
 {
-	uint64_t start = align_down(gpa, HUGE_PAGE);
-	const struct mem_region *r = mem_find(mem, start, HUGE_PAGE);
+	const struct mem_region *r = mem_find(mem, block, HUGE_PAGE);
 
-	if (r && r->fd < 0 && mem->vm && mem->pages == MEM_PAGES_TRANSPARENT && gpa != start)
-		mem->sys->ops->madvise(mem->sys->ctx, r->hva + (start - r->gpa), HUGE_PAGE,
-				       MADV_NOHUGEPAGE);
+	if (!r || (from <= block && to >= block + HUGE_PAGE) || mem->nahead == MEM_AHEAD)
+		return;
+	mem->sys->ops->madvise(mem->sys->ctx, r->hva + (block - r->gpa), HUGE_PAGE,
+			       MADV_NOHUGEPAGE);
+	from = align_down(from > block ? from : block, PAGE_SIZE);
+	to = align_up(to < block + HUGE_PAGE ? to : block + HUGE_PAGE, PAGE_SIZE);
+	mem->ahead[mem->nahead++] = (struct gpa_range){from, to - from};
+}
+
+void mem_expect(struct guest_mem *mem, uint64_t gpa, uint64_t len)
+{
+	uint64_t first = align_down(gpa, HUGE_PAGE), last = align_down(gpa + len - 1, HUGE_PAGE);
+
+	if (!mem->vm || mem->backing != MEM_ANONYMOUS || mem->pages != MEM_PAGES_TRANSPARENT)
+		return;
+	keep_small(mem, first, gpa, gpa + len);
+	if (last != first)
+		keep_small(mem, last, gpa, gpa + len);
+}
+
+void mem_make_ahead(const struct guest_mem *mem)
+{
+	for (size_t i = 0; i < mem->nahead; i++)
+		mem->sys->ops->madvise(mem->sys->ctx,
+				       mem_ptr(mem, mem->ahead[i].gpa, mem->ahead[i].len),
+				       mem->ahead[i].len, MADV_POPULATE_WRITE);
 }
 
 /*

@@ -24,6 +24,7 @@
 #include <stdbool.h>
 
 #define MEM_MAX_REGIONS 8
+#define MEM_AHEAD	8
 
 /* How private memory is made. One mode for all regions of a VM: a kernel that converts in place
  * never looks at a second mapping, so a VM with both kinds would run on memory nobody wrote. */
@@ -96,6 +97,9 @@ struct guest_mem {
 	/* no VM, and nobody looks at what files have loaded: they are looked up, not read */
 	bool unseen;
 	bool kept; /* mem_keep_mapped() was called */
+	/* in pieces of 2 MiB that have small pages: what the guest is going to use of them */
+	struct gpa_range ahead[MEM_AHEAD];
+	size_t nahead;
 	struct mem_stats stats;
 	struct mem_region region[MEM_MAX_REGIONS];
 	size_t nregions;
@@ -154,12 +158,16 @@ uint64_t mem_private_pages(const struct guest_mem *mem);
 void *mem_ptr(const struct guest_mem *mem, uint64_t gpa, uint64_t len);
 
 /*
- * For the loader, before it writes there: of the 2 MiB that `gpa` is inside of (not at the start of)
- * the guest is going to use a part at first, and nothing is known of the rest. With
- * MEM_PAGES_TRANSPARENT it gets small pages then: a large one would cost a VM of some ten MiB one or
- * two more that nobody needs. Other memory stays as it is.
+ * For the loader, before it writes there: the guest is going to use [gpa, gpa + len) (len > 0) at once,
+ * and nothing is known of what is around it. With MEM_PAGES_TRANSPARENT the 2 MiB that it begins in or
+ * ends in get small pages, unless it fills them: a large one would cost a VM of some ten MiB one or two
+ * more that nobody needs. Other memory stays as it is.
  */
-void mem_keep_small(const struct guest_mem *mem, uint64_t gpa);
+void mem_expect(struct guest_mem *mem, uint64_t gpa, uint64_t len);
+
+/* For the launch: the small pages that are expected to be used, mem->ahead[], exist from now on. That
+ * they can be had in one call, and be mapped in one, is what makes them cheap. */
+void mem_make_ahead(const struct guest_mem *mem);
 
 /*
  * For devices, at any time: copy out of or into guest memory. -EFAULT when the range is not all RAM

@@ -284,6 +284,19 @@ static int set_signal_mask(void *object, void *arg)
 	return 0;
 }
 
+/* Of a VM that is not sealed yet it would make pages that nobody measured. */
+static int pre_fault(void *object, void *arg)
+{
+	const struct model_vcpu *v = object;
+	const struct kvm_pre_fault_memory *range = arg;
+
+	if (v->vm->type != KVM_X86_DEFAULT_VM)
+		model_foul("KVM_PRE_FAULT_MEMORY of a confidential VM");
+	if (range->flags || !range->size || (range->gpa | range->size) % 4096)
+		return -EINVAL;
+	return 0;
+}
+
 const struct model_request model_vcpu_requests[] = {
 	{KVM_RUN, "KVM_RUN", model_run},
 	{KVM_SET_CPUID2, "KVM_SET_CPUID2", set_cpuid},
@@ -295,6 +308,7 @@ const struct model_request model_vcpu_requests[] = {
 	{KVM_GET_LAPIC, "KVM_GET_LAPIC", get_lapic},
 	{KVM_SET_LAPIC, "KVM_SET_LAPIC", set_lapic},
 	{KVM_SET_MP_STATE, "KVM_SET_MP_STATE", set_mp_state},
+	{KVM_PRE_FAULT_MEMORY, "KVM_PRE_FAULT_MEMORY", pre_fault},
 	{KVM_SET_SIGNAL_MASK, "KVM_SET_SIGNAL_MASK", set_signal_mask},
 	{KVM_MEMORY_ENCRYPT_OP, "KVM_MEMORY_ENCRYPT_OP", model_vcpu_encrypt_op},
 	{0},

@@ -122,6 +122,7 @@ KVM_IOCTL_STRUCT(kvm_vcpu_set_sregs, kvm_vcpu, KVM_SET_SREGS, struct kvm_sregs)
 KVM_IOCTL_STRUCT(kvm_vcpu_get_lapic, kvm_vcpu, KVM_GET_LAPIC, struct kvm_lapic_state)
 KVM_IOCTL_STRUCT(kvm_vcpu_set_lapic, kvm_vcpu, KVM_SET_LAPIC, struct kvm_lapic_state)
 KVM_IOCTL_STRUCT(kvm_vcpu_set_mp_state, kvm_vcpu, KVM_SET_MP_STATE, struct kvm_mp_state)
+KVM_IOCTL_STRUCT(kvm_vcpu_pre_fault, kvm_vcpu, KVM_PRE_FAULT_MEMORY, struct kvm_pre_fault_memory)
 KVM_IOCTL_STRUCT(kvm_vcpu_set_signal_mask, kvm_vcpu, KVM_SET_SIGNAL_MASK, struct kvm_signal_mask)
 
 /* Returns how many were set: fewer than there are when KVM refuses one. */

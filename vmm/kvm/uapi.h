@@ -46,6 +46,17 @@
 #define KVM_CAP_GUEST_MEMFD_FLAGS 244
 #endif
 
+/* Maps memory that the guest has not touched yet, as it would be mapped then (api.rst 4.143). */
+#ifndef KVM_PRE_FAULT_MEMORY
+struct kvm_pre_fault_memory {
+	__u64 gpa; /* out: what is left, after EINTR or EAGAIN */
+	__u64 size;
+	__u64 flags;
+	__u64 padding[5];
+};
+#define KVM_PRE_FAULT_MEMORY _IOWR(KVMIO, 0xd5, struct kvm_pre_fault_memory)
+#endif
+
 #ifndef KVM_MEM_GUEST_MEMFD
 #define KVM_MEM_GUEST_MEMFD (1UL << 2)
 #endif
@@ -130,6 +141,8 @@ struct run_memory_fault {
 
 _Static_assert(sizeof(struct kvm_memory_attributes) == 32, "memory_attributes is 32 bytes");
 _Static_assert(sizeof(struct gmem_attributes) == 128, "memory_attributes2 is 128 bytes");
+_Static_assert(sizeof(struct kvm_pre_fault_memory) == 64, "pre_fault_memory is 64 bytes");
+_Static_assert(KVM_PRE_FAULT_MEMORY == 0xc040aed5, "request number");
 _Static_assert(KVM_SET_MEMORY_ATTRIBUTES == 0x4020aed2, "request number");
 _Static_assert(GMEM_SET_ATTRIBUTES == 0xc080aed2, "request number");
 _Static_assert(offsetof(struct kvm_run, hw) == 32, "exit structures start at 32");

@@ -59,6 +59,7 @@ static const struct {
 } optional[] = {
 	{"copy", 0, "what the kernel does not copy is read"},
 	{"madvise", 0, "pages that are not made in advance are made when they are written"},
+	{"KVM_PRE_FAULT_MEMORY", 0, "what is not mapped ahead is mapped when the guest touches it"},
 	{"KVM_CHECK_EXTENSION", 0, "a capability that cannot be asked for counts as missing"},
 	{"cloexec", 0, "the guest_memfd then stays open in a child that the caller makes"},
 	{"KVM_IRQ_LINE", 0, "the guest polls, or shows that it hangs; there is no way to tell it"},

@@ -166,7 +166,7 @@ END_TEST
 START_TEST(nothing_is_touched_before_the_loader_or_the_guest_does)
 {
 	ck_assert_int_eq(mem_add_region(&mem, "RAM", 0, MIB(64), &err), 0);
-	mem_keep_small(&mem, MIB(5));
+	mem_expect(&mem, MIB(5), MIB(10));
 	ck_assert_uint_eq(pages_made(&mem.region[0]), 0);
 }
 END_TEST
@@ -174,16 +174,28 @@ END_TEST
 START_TEST(small_pages_stay_where_a_part_is_used)
 {
 	ck_assert_int_eq(mem_add_region(&mem, "RAM", 0, MIB(63), &err), 0);
-	mem_keep_small(&mem, MIB(4));	      /* nothing before it in its 2 MiB */
-	mem_keep_small(&mem, MIB(9) + 12345); /* 8 to 10 MiB */
-	mem_keep_small(&mem, MIB(63) - 1);    /* would reach over the end */
-	mem_keep_small(&mem, GIB(5));	      /* no RAM */
-	ck_assert_uint_eq(model_count(m, "madvise"), 3);
+	mem_expect(&mem, MIB(4), MIB(2));		  /* all of its 2 MiB */
+	mem_expect(&mem, MIB(9) + 12345, MIB(5));	  /* 8 to 10 and 14 to 16 MiB */
+	mem_expect(&mem, MIB(21), PAGE_SIZE);		  /* 20 to 22 MiB */
+	mem_expect(&mem, MIB(63) - PAGE_SIZE, PAGE_SIZE); /* would reach over the end */
+	mem_expect(&mem, GIB(5), 1);			  /* no RAM */
+	ck_assert_uint_eq(model_count(m, "madvise"), 2 + 3);
+	ck_assert_uint_eq(mem.nahead, 3);
+	ck_assert_uint_eq(mem.ahead[0].gpa, MIB(9) + 3 * PAGE_SIZE);
+	ck_assert_uint_eq(mem.ahead[0].len, MIB(1) - 3 * PAGE_SIZE);
+	ck_assert_uint_eq(mem.ahead[1].gpa, MIB(14));
+	ck_assert_uint_eq(mem.ahead[1].len, 4 * PAGE_SIZE);
+	ck_assert_uint_eq(mem.ahead[2].len, PAGE_SIZE);
 	if (access("/sys/kernel/mm/transparent_hugepage", F_OK) != 0)
 		return;
 	for (uint64_t at = 0; at < MIB(62); at += MIB(2))
-		ck_assert_msg(has_flag(mem.region[0].hva + at, at == MIB(8) ? " nh " : " hg "),
-			      "%llu MiB", (unsigned long long)(at >> 20));
+		ck_assert_msg(
+			has_flag(mem.region[0].hva + at,
+				 at == MIB(8) || at == MIB(14) || at == MIB(20) ? " nh " : " hg "),
+			"%llu MiB", (unsigned long long)(at >> 20));
+	ck_assert_uint_eq(pages_made(&mem.region[0]), 0);
+	mem_make_ahead(&mem);
+	ck_assert_uint_eq(pages_made(&mem.region[0]), 256 - 3 + 4 + 1);
 }
 END_TEST
 
