@@ -97,3 +97,12 @@ expect_well() { # expect_well PATTERN
 	expect_status 0
 	! pgrep -x minivmm > /dev/null || fail "a minivmm process is left"
 }
+
+# SNP guests and TDs created from now on see what those of the hardware see.
+strict_guests() {
+	local parameter=$amd_parameters/softcc_guest
+
+	[ -e "$parameter" ] || skip "needs a rig kernel with strict guests (softcc_guest)"
+	echo 3 > "$parameter"
+	at_end "echo 0 > $parameter"
+}

@@ -71,3 +71,15 @@ test_private_access_to_a_hole_exits_3() {
 }
 
 test_triple_fault_exits_3() { crashes triple "triple fault on vCPU 0"; }
+
+# Debian 12's OVMF maps the local APIC as private memory.
+test_firmware_that_takes_the_apic_for_memory_is_named() {
+	strict_guests
+	[ "$(dpkg-query -Wf '${Version}' ovmf 2> /dev/null)" ] || skip "needs Debian's package ovmf"
+	dpkg --compare-versions "$(dpkg-query -Wf '${Version}' ovmf)" lt 2023 || skip "this ovmf is newer"
+	printf '[machine]\ncc = "snp"\nmemory = "256M"\n[boot]\nfirmware = "/usr/share/ovmf/OVMF.fd"\n' \
+		> "$T/config.toml"
+	minivmm run "$T/config.toml"
+	expect_status 3
+	expect_stderr "private access to guest address 0xfee00.* the local APIC is there.* old firmware"
+}

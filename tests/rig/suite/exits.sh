@@ -4,14 +4,6 @@
 # model's strict mode. A TD starts in tests/rig/shim, which hands over to the kernel and does no more.
 . "$SUITE/../lib-cc.sh"
 
-strict_guests() {
-	local parameter=$amd_parameters/softcc_guest
-
-	[ -e "$parameter" ] || skip "needs a rig kernel with strict guests (softcc_guest)"
-	echo 3 > "$parameter"
-	at_end "echo 0 > $parameter"
-}
-
 # The kernel with its initrd behind it, which is what the shim takes for a kernel.
 payload() { # payload KERNEL INITRD TO
 	python3 - "$@" <<'END'
