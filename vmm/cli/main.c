@@ -169,52 +169,29 @@ static enum status run_command(const struct command *command, char **args, struc
 	return command->run(options);
 }
 
-static enum status help(const char *name)
-{
-	const struct command *command;
+/* What can stand in a command's place, and needs no more than that; "help" may name a command. */
+static const char *const words[] = {"help", "--help", "-h", "--version", "-V", "--help-config"};
 
-	if (!name)
+#define HELP_WORDS 3 /* at the front */
+
+static enum status say(size_t word, char **args)
+{
+	const char *name = word < HELP_WORDS && *args ? *args++ : NULL;
+	const struct command *command = name ? find_command(name) : NULL;
+
+	if (*args) {
+		complain("%s: unexpected argument '%s': see 'minivmm --help'", words[word], *args);
+		return STATUS_USAGE;
+	}
+	if (name)
+		return command ? print_command_help(command) : unknown_command(name);
+	if (word < HELP_WORDS)
 		return print_help();
-	command = find_command(name);
-	return command ? print_command_help(command) : unknown_command(name);
-}
-
-static enum status help_config(const char *name)
-{
-	(void)name;
-	minivmm_config_help(print_line, NULL);
+	if (strcmp(words[word], "--help-config") == 0)
+		minivmm_config_help(print_line, NULL);
+	else
+		printf("minivmm %s\n", minivmm_version());
 	return STATUS_OK;
-}
-
-static enum status version(const char *name)
-{
-	(void)name;
-	printf("minivmm %s\n", minivmm_version());
-	return STATUS_OK;
-}
-
-/* What can stand in a command's place, and needs no more than that. */
-static const struct word {
-	const char *name;
-	bool takes_name; /* of a command */
-	enum status (*say)(const char *name);
-} words[] = {
-	{"help", true, help},
-	{"--help", true, help},
-	{"-h", true, help},
-	{"--help-config", false, help_config},
-	{"--version", false, version},
-	{"-V", false, version},
-};
-
-static enum status say(const struct word *word, char **args)
-{
-	const char *name = word->takes_name && *args ? *args++ : NULL;
-
-	if (!*args)
-		return word->say(name);
-	complain("%s: unexpected argument '%s': see 'minivmm --help'", word->name, *args);
-	return STATUS_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -228,8 +205,8 @@ int main(int argc, char **argv)
 		return STATUS_USAGE;
 	}
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcmp(argv[1], words[i].name) == 0)
-			return (int)say(&words[i], argv + 2);
+		if (strcmp(argv[1], words[i]) == 0)
+			return (int)say(i, argv + 2);
 	command = find_command(argv[1]);
 	if (!command)
 		return (int)unknown_command(argv[1]);

@@ -48,7 +48,7 @@
 #define CONSOLE_STALL_MS    5000
 #define CONSOLE_RETRY_MS    500
 #define CONSOLE_END_MS	    200 /* how long console_flush() waits for a reader */
-#define CONSOLE_MOUTHFUL    64	/* bytes of input at a time */
+#define CONSOLE_CHUNK	    64	/* bytes of input at a time */
 #define CONSOLE_KEYS	    (64u << 10)
 
 /* The device at the guest's end. Called on the loop's thread, sink_ready() also by

@@ -43,8 +43,8 @@ static size_t input_room(struct console *c)
 
 	atomic_store(&c->starved, true);
 	room = c->port.room(c->port.ctx);
-	if (room > CONSOLE_MOUTHFUL)
-		room = CONSOLE_MOUTHFUL;
+	if (room > CONSOLE_CHUNK)
+		room = CONSOLE_CHUNK;
 	if (c->in_waits && !c->port.listening(c->port.ctx))
 		room = 0;
 	if (room)
@@ -185,10 +185,10 @@ static void take_key(struct console *c, uint8_t key)
 	}
 }
 
-/* Takes one mouthful; when there is more, the loop calls again. */
+/* Takes one piece; when there is more, the loop calls again. */
 static void pump(struct console *c)
 {
-	uint8_t buf[CONSOLE_MOUTHFUL];
+	uint8_t buf[CONSOLE_CHUNK];
 	size_t room = c->in_is_terminal ? sizeof(buf) : input_room(c);
 	ssize_t n = -EAGAIN;
 
