@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Threads and the end of a VM. Any thread may end it, the first one decides how; the vCPU threads
- * then leave the guest, the I/O thread leaves its loop, and whoever waits joins them all.
+ * then leave the guest, the I/O threads leave their loops, and whoever waits joins them all.
  */
 #include "vmm/base/bytes.h"
 #include "vmm/base/event.h"
@@ -35,8 +35,6 @@ void machine_end(struct minivmm *vm, enum minivmm_end how, const char *fmt, ...)
 		for (uint32_t i = 0; i < vm->nvcpus; i++)
 			if (vm->vcpu[i].started)
 				vcpu_kick(&vm->vcpu[i]);
-		event_raise(vm->stop_fd);
-		io_threads_stop(&vm->io);
 		event_raise(vm->end_fd);
 	}
 	pthread_mutex_unlock(&vm->end.lock);
@@ -49,7 +47,7 @@ void minivmm_stop(struct minivmm *vm, enum minivmm_stop how)
 
 	while (seen < request && !atomic_compare_exchange_weak(&vm->stop_request, &seen, request))
 		;
-	/* The I/O thread ends what runs in order; but it may itself be in the middle of something long,
+	/* An I/O thread ends what runs in order; but it may itself be in the middle of something long,
 	 * and so may who loads and launches: both look at this. */
 	if (how == MINIVMM_STOP_NOW)
 		atomic_store(&vm->stopping, true);
@@ -61,7 +59,7 @@ void minivmm_terminal_resized(struct minivmm *vm)
 	platform_terminal_resized(vm->platform);
 }
 
-/* In the I/O thread: minivmm_stop() or machine_end() was called. */
+/* In the first I/O thread: minivmm_stop() was called. */
 static void stop_ready(struct loop_source *source, uint32_t events)
 {
 	struct minivmm *vm = container_of(source, struct minivmm, stop_source);
@@ -70,13 +68,9 @@ static void stop_ready(struct loop_source *source, uint32_t events)
 	(void)events;
 	event_drain(source->fd);
 	request = atomic_exchange(&vm->stop_request, 0);
-	if (request == 1 + MINIVMM_STOP_NOW)
+	if (request == 1 + MINIVMM_STOP_NOW) {
 		platform_stop(vm->platform);
-	if (atomic_load(&vm->stopping)) {
-		vm->loop.stop = true;
-		return;
-	}
-	if (request == 1 + MINIVMM_STOP_POWER_BUTTON) {
+	} else if (request == 1 + MINIVMM_STOP_POWER_BUTTON) {
 		platform_power_button(vm->platform);
 		vmm_log(&vm->log, VMM_LOG_INFO, "pressed the guest's power button");
 	}
@@ -96,6 +90,7 @@ void lifecycle_locks(struct minivmm *vm)
 int lifecycle_init(struct minivmm *vm, struct vmm_error *err)
 {
 	const struct sys *sys = vm->sys;
+	int ret;
 
 	vm->end_fd = sys->ops->eventfd(sys->ctx);
 	if (vm->end_fd < 0)
@@ -103,6 +98,9 @@ int lifecycle_init(struct minivmm *vm, struct vmm_error *err)
 	vm->stop_fd = sys->ops->eventfd(sys->ctx);
 	if (vm->stop_fd < 0)
 		return vmm_error_errno(err, vm->stop_fd, "unable to create an eventfd");
+	ret = io_threads_init(vm, err);
+	if (ret < 0)
+		return ret;
 	vm->stop_source = (struct loop_source){.ready = stop_ready, .fd = vm->stop_fd};
 	return loop_add(&vm->loop, &vm->stop_source, EPOLLIN, err);
 }
@@ -130,41 +128,15 @@ void lifecycle_thread_over(struct minivmm *vm)
 	pthread_mutex_unlock(&vm->end.lock);
 }
 
-static void *io_main(void *arg)
-{
-	struct minivmm *vm = arg;
-	struct vmm_error err;
-
-	if (loop_run(&vm->loop, &err) < 0)
-		machine_end(vm, MINIVMM_FAILED, "%s", err.text);
-	lifecycle_thread_over(vm);
-	return NULL;
-}
-
 static int start_threads(struct minivmm *vm, struct vmm_error *err)
 {
-	const struct sys *sys = vm->sys;
-	int ret;
-
 	/* vCPUs ask the I/O threads for things, so these come first */
-	loop_expect_thread(&vm->loop);
-	ret = sys->ops->thread_start(sys->ctx, &vm->io_thread, io_main, vm);
-	if (ret < 0) {
-		loop_give_up(&vm->loop);
-		return vmm_error_errno(err, ret, "unable to start the I/O thread");
-	}
-	vm->io_started = true;
-	lifecycle_thread_begins(vm);
-	ret = io_threads_start(&vm->io, vm, err);
-	if (ret < 0)
-		return ret;
+	int ret = io_threads_start(vm, err);
+
 	/* the boot CPU last: the others wait in KVM until it wakes them */
-	for (uint32_t i = vm->nvcpus; i-- > 0;) {
+	for (uint32_t i = vm->nvcpus; i-- > 0 && ret == 0;)
 		ret = vcpu_start(&vm->vcpu[i], err);
-		if (ret < 0)
-			return ret;
-	}
-	return 0;
+	return ret;
 }
 
 /*
@@ -213,10 +185,7 @@ static void join_threads(struct minivmm *vm)
 	pthread_mutex_unlock(&vm->end.lock);
 	for (uint32_t i = 0; i < vm->nvcpus; i++)
 		vcpu_join(&vm->vcpu[i]);
-	io_threads_join(&vm->io, vm);
-	if (vm->io_started)
-		vm->sys->ops->thread_join(vm->sys->ctx, vm->io_thread);
-	vm->io_started = false;
+	io_threads_join(vm);
 	vmm_log_tell_left_out(&vm->log);
 }
 
@@ -234,8 +203,7 @@ void lifecycle_finish(struct minivmm *vm)
 
 void lifecycle_destroy(struct minivmm *vm)
 {
-	if (vm->stop_source.ready)
-		loop_remove(&vm->loop, &vm->stop_source);
+	io_threads_destroy(vm);
 	sys_close(vm->sys, &vm->stop_fd);
 	sys_close(vm->sys, &vm->end_fd);
 }

@@ -171,11 +171,7 @@ static int build(struct minivmm *vm, struct vmm_error *err)
 	vm->port_exits = exit_ports_create(&vm->log);
 	machine_mark(vm, MINIVMM_MARK_MEMORY_READY);
 
-	ret = loop_init(&vm->loop, vm->sys, err);
-	if (ret == 0)
-		ret = io_threads_init(&vm->io, vm, vm->config->machine.io_threads, err);
-	if (ret == 0)
-		ret = lifecycle_init(vm, err);
+	ret = lifecycle_init(vm, err);
 	if (ret == 0)
 		ret = tdx_calls_init(vm, err);
 	if (ret < 0)
@@ -208,7 +204,7 @@ int machine_create(struct minivmm **out, const struct vmm_config *config, const 
 		BOOT_LINES;
 	vm->kvm.h = vm->kvm_vm.h = (struct kvm_fd){.sys = sys, .fd = -1};
 	vm->mem.sys = sys;
-	vm->loop.epoll_fd = vm->end_fd = vm->stop_fd = vm->io.stop_fd = -1;
+	vm->end_fd = vm->stop_fd = -1;
 	lifecycle_locks(vm);
 
 	ret = build(vm, err);
@@ -368,8 +364,6 @@ void minivmm_destroy(struct minivmm *vm)
 	platform_destroy(vm->platform);
 	tdx_calls_destroy(vm);
 	lifecycle_destroy(vm);
-	io_threads_destroy(&vm->io, vm);
-	loop_destroy(&vm->loop);
 	for (uint32_t i = 0; i < vm->nvcpus; i++)
 		vcpu_destroy(&vm->vcpu[i]);
 	cc_close(&vm->launch);

@@ -77,14 +77,12 @@ struct minivmm {
 
 	/* life cycle */
 	struct vm_end end;
-	int end_fd;  /* eventfd: readable when the VM is over */
-	int stop_fd; /* eventfd: minivmm_stop() wakes the I/O thread */
+	int end_fd;  /* eventfd: readable when the VM is over, never read */
+	int stop_fd; /* eventfd: minivmm_stop() wakes the first I/O thread */
 	struct loop_source stop_source;
 	_Atomic int stop_request; /* 1 + enum minivmm_stop of the strongest request */
 	atomic_bool stopping;	  /* vCPU threads leave their loops; mem_check_stop() */
-	pthread_t io_thread;
-	bool io_started;
-	atomic_bool ran; /* minivmm_run() was called */
+	atomic_bool ran;	  /* minivmm_run() was called */
 };
 
 /* minivmm_create() over any system calls: tests put the KVM model here. */
