@@ -102,6 +102,24 @@ static int choose_memory_mode(struct minivmm *vm, struct vmm_error *err)
 	return ret;
 }
 
+/*
+ * OVMF maps all memory that the CPU can address before it starts drivers, some builds with pages of
+ * 2 MiB, whose tables take 1 GiB for 48 bits; where that is more than there is, it goes on with none
+ * and is lost without a word (Debian's OVMF_CODE_4M.fd of 2022.11). Later ones take 40 bits by
+ * themselves then, QEMU's models of CPUs have so many. They are enough for what a plain VM has;
+ * confidential ones see what the hardware says.
+ */
+static void limit_addresses(struct minivmm *vm)
+{
+	unsigned int bits = 40;
+
+	if (!vm->config->boot.firmware || vm->cc.config.tech != CC_NONE)
+		return;
+	while (bits < 63 && layout_end(vm->config->machine.memory) > 1ULL << bits)
+		bits++;
+	cpuid_limit_phys_bits(vm->cpuid, bits);
+}
+
 static int create_memory(struct minivmm *vm, struct vmm_error *err)
 {
 	uint64_t size = vm->config->machine.memory;
@@ -113,6 +131,7 @@ static int create_memory(struct minivmm *vm, struct vmm_error *err)
 				     "machine.memory: %llu MiB do not fit into the %u address bits "
 				     "of this host's CPU",
 				     (unsigned long long)(size >> 20), bits);
+	limit_addresses(vm);
 	ret = choose_memory_mode(vm, err);
 	return ret < 0 ? ret : mem_add_ram(&vm->mem, size, err);
 }

@@ -164,6 +164,18 @@ unsigned int cpuid_phys_bits(const struct kvm_cpuid2 *cpuid)
 	return 36;
 }
 
+void cpuid_limit_phys_bits(struct kvm_cpuid2 *cpuid, unsigned int bits)
+{
+	for (uint32_t i = 0; i < cpuid->nent; i++) {
+		struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
+
+		if (e->function != 0x80000008 || (e->eax & 0xff) <= bits)
+			continue;
+		/* bits 16 to 23: how many the guest may use, 0: all of these */
+		e->eax = (e->eax & 0xff00ff00) | bits;
+	}
+}
+
 int cpuid_create(const struct kvm_system *kvm, const struct kvm_vm *vm,
 		 const struct cc_config *config, struct kvm_cpuid2 **out, struct vmm_error *err)
 {

@@ -15,5 +15,7 @@ void cpuid_set_vcpu(struct kvm_cpuid2 *cpuid, uint32_t id);
 
 /* guest physical address bits of the table, 36 if it does not say */
 unsigned int cpuid_phys_bits(const struct kvm_cpuid2 *cpuid);
+/* … which are no more from now on. */
+void cpuid_limit_phys_bits(struct kvm_cpuid2 *cpuid, unsigned int bits);
 
 #endif

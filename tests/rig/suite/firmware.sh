@@ -126,10 +126,12 @@ test_tdx_ovmf_runs_to_fw_cfg() {
 
 # OVMF as Debian ships it finds its machine, takes ACPI tables, kernel and initrd from fw_cfg, and
 # the kernel's EFI stub starts Linux.
-boots_through_ovmf() { # boots_through_ovmf VCPUS MEMORY
+boots_through_ovmf() { # boots_through_ovmf VCPUS MEMORY [FILE]
+	local image=${3:-/usr/share/ovmf/OVMF.fd}
+
 	need_ovmf
 	guest debian-bzimage "$1" "$2" poweroff
-	echo 'firmware = "/usr/share/ovmf/OVMF.fd"' >> "$T/config.toml"
+	echo "firmware = \"$image\"" >> "$T/config.toml"
 	printf '[log]\nlevel = "debug"\n' >> "$T/config.toml"
 	minivmm run "$T/config.toml" --timings
 	expect_status 0
@@ -140,4 +142,9 @@ boots_through_ovmf() { # boots_through_ovmf VCPUS MEMORY
 
 test_ovmf_boots_debian() {
 	boots_through_ovmf 1 256M
+}
+
+# It maps with pages of 2 MiB whatever addresses the CPU has, of which the rig's has 52 bits.
+test_ovmf_of_4_mib_boots_debian() {
+	boots_through_ovmf 1 256M /usr/share/OVMF/OVMF_CODE_4M.fd
 }

@@ -7,6 +7,7 @@
 #include "tests/unit/suite.h"
 #include "vmm/dev/fw_cfg.h"
 #include "vmm/machine/platform_ovmf.h"
+#include "vmm/x86/cpuid.h"
 
 #define REQUEST 0x10000ULL
 #define TARGET	0x20000ULL
@@ -115,6 +116,17 @@ START_TEST(ports_and_windows_of_a_q35)
 END_TEST
 
 /* The port lies among those of the configuration space. */
+/* The model's CPU has 48 bits. Page tables for so many would not fit into small guests. */
+START_TEST(addresses_are_no_more_than_firmware_can_map)
+{
+	static const char *const memory[] = {"\"64M\"", "\"2T\""};
+
+	set("machine.memory", memory[_i]);
+	must_launch();
+	ck_assert_uint_eq(cpuid_phys_bits(t.vm->cpuid), _i ? 42 : 40);
+}
+END_TEST
+
 START_TEST(the_reset_register_works)
 {
 	static const struct model_step guest[] = {
@@ -374,6 +386,7 @@ SUITE(test_ovmf_machine)
 
 	tcase_add_checked_fixture(machines, setup_machine, teardown_machine);
 	tcase_set_timeout(machines, 60);
+	tcase_add_loop_test(machines, addresses_are_no_more_than_firmware_can_map, 0, 2);
 	tcase_add_test(machines, ports_and_windows_of_a_q35);
 	tcase_add_test(machines, the_reset_register_works);
 	tcase_add_test(machines, without_firmware_there_is_none_of_it);
