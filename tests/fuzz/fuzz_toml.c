@@ -15,7 +15,7 @@ static void check(bool good)
 		abort();
 }
 
-static void check_tree(const struct tree_node *node, unsigned int depth)
+static void check_tree(const struct tree *tree, const struct tree_node *node, unsigned int depth)
 {
 	size_t count = 0;
 
@@ -26,11 +26,11 @@ static void check_tree(const struct tree_node *node, unsigned int depth)
 		return;
 	for (const struct tree_node *n = node->children.first; n; n = n->next) {
 		if (node->type == TREE_TABLE)
-			check(tree_find(doc, node, n->key.data, n->key.len) == n);
+			check(tree_find(tree, node, n->key.data, n->key.len) == n);
 		else
 			check(!n->key.data);
 		check(n->next || n == node->children.last);
-		check_tree(n, depth + 1);
+		check_tree(tree, n, depth + 1);
 		count++;
 	}
 	check(count == node->children.count);
@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	doc = toml_read(text, size);
 	check(doc != NULL);
-	check_tree(doc->root, 0);
+	check_tree(doc, doc->root, 0);
 	config_init(&config);
 	ret = config_read_text(&config, text, size, "f", "/d", count_fault, &nfaults, &err);
 	check((ret < 0) == (nfaults > 0));
