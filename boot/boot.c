@@ -22,10 +22,10 @@
 
 /* Direct kernel boot: from files of their own or from a unified kernel image. */
 struct direct {
-	struct boot_image image; /* of the kernel */
-	struct mem_file initrd;	 /* size 0: none */
-	bool initrd_inside;	 /* a part of the kernel's file */
-	char *own_cmdline;	 /* of a unified kernel image that counts, or NULL */
+	struct kernel kernel;
+	struct mem_file initrd; /* size 0: none */
+	bool initrd_inside;	/* a part of the kernel's file */
+	char *own_cmdline;	/* of a unified kernel image that counts, or NULL */
 };
 
 struct boot {
@@ -202,7 +202,7 @@ static int make_map(struct load_plan *plan, bool snp, uint64_t acpi_len, struct 
 /* What the configuration names goes before what the image has, as with any other kernel. */
 static int open_uki(struct direct *direct, const struct boot_config *config, struct vmm_error *err)
 {
-	struct boot_image *image = &direct->image;
+	struct boot_image *image = &direct->kernel.image;
 	struct mem_file whole = image->file;
 	struct uki uki;
 	int ret = uki_read(&whole, &uki, err);
@@ -232,7 +232,7 @@ static int open_initrd(struct mem_file *file, const struct sys *sys, const char 
 
 static void direct_close(struct direct *direct)
 {
-	image_close(&direct->image);
+	image_close(&direct->kernel.image);
 	if (!direct->initrd_inside)
 		mem_file_close(&direct->initrd);
 	free(direct->own_cmdline);
@@ -242,12 +242,15 @@ static void direct_close(struct direct *direct)
 static int direct_open(struct direct *direct, const struct boot_config *config,
 		       const struct sys *sys, struct vmm_error *err)
 {
+	struct boot_image *image = &direct->kernel.image;
 	int ret;
 
 	*direct = (struct direct){.initrd = {.sys = sys, .fd = -1}};
-	ret = image_open(&direct->image, sys, config->kernel, err);
-	if (ret == 0 && !direct->image.codec && !bzimage_is(&direct->image))
+	ret = image_open(image, sys, config->kernel, err);
+	if (ret == 0 && !image->codec && !bzimage_is(image))
 		ret = open_uki(direct, config, err);
+	if (ret == 0)
+		ret = kernel_parse(&direct->kernel, err);
 	if (ret < 0)
 		vmm_error_prefix(err, "kernel");
 	if (ret == 0 && config->initrd)
@@ -268,7 +271,7 @@ static int direct_load(struct direct *direct, struct boot_config *config, struct
 	bool need_long_mode = config->long_mode || config->device_tree || snp ||
 			      initrd->size > kernel_ram_end(plan->mem) - LOWMEM_END;
 	struct handover handover = {.rsdp = 0};
-	struct kernel kernel = {.mode = ENTRY_NONE};
+	struct kernel *kernel = &direct->kernel;
 	uint64_t acpi_len = 0;
 	int ret;
 
@@ -276,13 +279,13 @@ static int direct_load(struct direct *direct, struct boot_config *config, struct
 		config->cmdline = direct->own_cmdline;
 	/* the first memory that Linux' allocator hands out; of what is below it, little is ever used */
 	mem_expect(plan->mem, LOWMEM_END, MIB(2) - LOWMEM_END);
-	ret = kernel_load(&direct->image, need_long_mode, plan, &kernel, err);
+	ret = kernel_load(kernel, need_long_mode, plan, err);
 	if (ret == 0)
 		mem_expect(plan->mem, plan->item[0].gpa, end_of_items(plan) - plan->item[0].gpa);
 	if (ret == 0 && initrd->size)
-		ret = load_initrd(initrd, &kernel, plan, &handover, err);
+		ret = load_initrd(initrd, kernel, plan, &handover, err);
 	if (ret == 0)
-		ret = load_cmdline(config, kernel.cmdline_max, plan, &handover, err);
+		ret = load_cmdline(config, kernel->cmdline_max, plan, &handover, err);
 	if (ret == 0)
 		ret = load_acpi(&config->platform, plan, &handover, &acpi_len, err);
 	if (ret == 0 && config->device_tree)
@@ -290,7 +293,7 @@ static int direct_load(struct direct *direct, struct boot_config *config, struct
 	if (ret == 0)
 		ret = make_map(plan, snp, acpi_len, err);
 	if (ret == 0)
-		ret = handover_load(&handover, &kernel, snp, config->cbit, plan, err);
+		ret = handover_load(&handover, kernel, snp, config->cbit, plan, err);
 	/* Linux uses all of its RAM at once, so every page has to be accepted before it starts; a
 	 * shim in the guest could do that later, and would make this step superfluous */
 	if (ret == 0 && snp)

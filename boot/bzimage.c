@@ -23,11 +23,6 @@
 /* All versions of the header from 2.12 on have every field up to init_size. */
 #define HEADER_MIN (offsetof(struct setup_header, init_size) + sizeof(uint32_t))
 
-struct setup {
-	uint64_t offset; /* of the protected-mode part in the file */
-	uint64_t len;	 /* of it, in bytes */
-};
-
 bool bzimage_is(const struct boot_image *image)
 {
 	return image->head_len >= HEADER_AT + HEADER_MIN &&
@@ -59,11 +54,12 @@ static int read_header(const struct boot_image *image, struct setup_header *h,
 	return 0;
 }
 
-static int check_format(const struct boot_image *image, const struct setup_header *h,
-			struct setup *setup, struct vmm_error *err)
+static int check_format(struct kernel *kernel, struct vmm_error *err)
 {
+	const struct setup_header *h = &kernel->header;
 	/* boot.rst: for backwards compatibility, 0 means 4; the boot sector is one more */
 	uint64_t sects = h->setup_sects ? h->setup_sects : 4;
+	uint64_t at = h->pref_address, align = h->kernel_alignment;
 
 	if (!(h->xloadflags & XLF_KERNEL_64))
 		return vmm_error_set(err, -ENOEXEC,
@@ -74,27 +70,18 @@ static int check_format(const struct boot_image *image, const struct setup_heade
 		return vmm_error_set(err, -ENOEXEC,
 				     "loadflags %#x: a zImage, which is loaded below 1 MiB",
 				     h->loadflags);
-	setup->offset = (1 + sects) * SECTOR;
-	setup->len = (uint64_t)h->syssize * PARAGRAPH;
-	if (setup->len <= ENTRY_64)
+	kernel->offset = (1 + sects) * SECTOR;
+	kernel->len = (uint64_t)h->syssize * PARAGRAPH;
+	if (kernel->len <= ENTRY_64)
 		return vmm_error_set(err, -ENOEXEC,
 				     "syssize %#x: the protected-mode part has no 64-bit entry",
 				     h->syssize);
-	if (!image_has(image, setup->offset, setup->len))
+	if (!image_has(&kernel->image, kernel->offset, kernel->len))
 		return vmm_error_set(err, -ENODATA,
 				     "cut off: setup_sects %u and syssize %#x ask for %" PRIu64
 				     " bytes, the file has %" PRIu64,
-				     h->setup_sects, h->syssize, setup->offset + setup->len,
-				     image->file.size);
-	return 0;
-}
-
-static int check_place(const struct guest_mem *mem, const struct setup_header *h,
-		       const struct setup *setup, struct vmm_error *err)
-{
-	uint64_t at = h->pref_address, align = h->kernel_alignment;
-	uint64_t end = kernel_ram_end(mem);
-
+				     h->setup_sects, h->syssize, kernel->offset + kernel->len,
+				     kernel->image.file.size);
 	if (align < PAGE_SIZE || (align & (align - 1)) != 0)
 		return vmm_error_set(err, -ENOEXEC,
 				     "kernel_alignment %#" PRIx64 " is not a power of two of at "
@@ -105,22 +92,28 @@ static int check_place(const struct guest_mem *mem, const struct setup_header *h
 				     "pref_address %#" PRIx64 " is not a multiple of "
 				     "kernel_alignment %#" PRIx64,
 				     at, align);
-	if (h->init_size < setup->len)
+	if (h->init_size < kernel->len)
 		return vmm_error_set(err, -ENOEXEC,
 				     "init_size %#x is less than the %#" PRIx64
 				     " bytes of the file (syssize %#x)",
-				     h->init_size, setup->len, h->syssize);
+				     h->init_size, kernel->len, h->syssize);
 	if (at < LOWMEM_END)
 		return vmm_error_set(err, -ENOEXEC,
 				     "pref_address %#" PRIx64 " is below 1 MiB, where the loader "
 				     "keeps boot parameters and tables",
 				     at);
-	if (!range_inside(at, h->init_size, LOWMEM_END, end - LOWMEM_END))
-		return vmm_error_set(err, -ENOMEM,
-				     "the kernel needs init_size %#x bytes at pref_address "
-				     "%#" PRIx64 ", and RAM there ends at %#" PRIx64 ": %s",
-				     h->init_size, at, end, ram_advice(mem, at, h->init_size));
 	return 0;
+}
+
+int bzimage_parse(struct kernel *kernel, struct vmm_error *err)
+{
+	int ret = read_header(&kernel->image, &kernel->header, err);
+
+	if (ret == 0)
+		ret = check_format(kernel, err);
+	if (ret < 0)
+		vmm_error_prefix(err, "%s", kernel->image.file.path);
+	return ret;
 }
 
 /*
@@ -128,33 +121,29 @@ static int check_place(const struct guest_mem *mem, const struct setup_header *h
  * x86-64 never runs below pref_address (it is the LOAD_PHYSICAL_ADDR that startup_64 raises itself
  * to), so a lower place would not make it fit into less memory.
  */
-int bzimage_load(struct boot_image *image, struct load_plan *plan, struct kernel *kernel,
-		 struct vmm_error *err)
+int bzimage_load(struct kernel *kernel, struct load_plan *plan, struct vmm_error *err)
 {
-	struct setup_header *h = &kernel->header;
+	const struct setup_header *h = &kernel->header;
+	uint64_t at = h->pref_address, end = kernel_ram_end(plan->mem), bss;
 	struct load_item *item;
-	struct setup setup = {0};
-	uint64_t at, bss;
-	int ret = read_header(image, h, err);
+	int ret;
 
-	if (ret == 0)
-		ret = check_format(image, h, &setup, err);
-	if (ret == 0)
-		ret = check_place(plan->mem, h, &setup, err);
-	if (ret < 0) {
-		vmm_error_prefix(err, "%s", image->file.path);
-		return ret;
-	}
-	at = h->pref_address;
-	item = load_plan_reserve(plan, "kernel", at, setup.len, LOAD_DATA, err);
-	ret = item ? image_load(image, setup.offset, plan->mem, at, setup.len, err) : err->code;
+	if (!range_inside(at, h->init_size, LOWMEM_END, end - LOWMEM_END))
+		return vmm_error_set(err, -ENOMEM,
+				     "%s: the kernel needs init_size %#x bytes at pref_address "
+				     "%#" PRIx64 ", and RAM there ends at %#" PRIx64 ": %s",
+				     kernel->image.file.path, h->init_size, at, end,
+				     ram_advice(plan->mem, at, h->init_size));
+	item = load_plan_reserve(plan, "kernel", at, kernel->len, LOAD_DATA, err);
+	ret = item ? image_load(&kernel->image, kernel->offset, plan->mem, at, kernel->len, err)
+		   : err->code;
 	if (ret < 0)
 		return ret;
-	item->written = setup.len;
+	item->written = kernel->len;
 
 	/* what the kernel needs from the start beyond its file: room to expand, its bss, its stack
 	 */
-	bss = align_up(at + setup.len, PAGE_SIZE);
+	bss = align_up(at + kernel->len, PAGE_SIZE);
 	if (at + h->init_size > bss &&
 	    !load_plan_add(plan, "kernel work space", bss, at + h->init_size - bss, LOAD_ZERO, err))
 		return err->code;

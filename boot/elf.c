@@ -19,11 +19,9 @@
 #define NOTES_MAX	  0x10000 /* bytes; Linux has 0.5 KiB of them */
 
 struct elf {
-	struct boot_image *image;
+	struct kernel *kernel;
 	struct load_plan *plan;
-	Elf64_Ehdr header;
-	Elf64_Phdr phdr[ELF_SEGMENTS_MAX]; /* header.e_phnum of them */
-	Elf64_Phdr seg[ELF_SEGMENTS_MAX];  /* those that are loaded */
+	Elf64_Phdr seg[ELF_SEGMENTS_MAX]; /* those that are loaded */
 	size_t nsegs;
 };
 
@@ -78,20 +76,21 @@ static int check_header(const Elf64_Ehdr *h, struct vmm_error *err)
 	return 0;
 }
 
-static int read_headers(struct elf *elf, struct vmm_error *err)
+int elf_parse(struct kernel *kernel, struct vmm_error *err)
 {
+	Elf64_Ehdr *h = &kernel->ehdr;
 	int ret;
 
-	memcpy(&elf->header, elf->image->head, sizeof(elf->header));
-	ret = check_header(&elf->header, err);
+	memcpy(h, kernel->image.head, sizeof(*h));
+	ret = check_header(h, err);
 	if (ret < 0) {
-		vmm_error_prefix(err, "%s", elf->image->file.path);
+		vmm_error_prefix(err, "%s", kernel->image.file.path);
 		return ret;
 	}
-	ret = image_read(elf->image, elf->header.e_phoff, elf->phdr,
-			 elf->header.e_phnum * sizeof(Elf64_Phdr), err);
+	ret = image_read(&kernel->image, h->e_phoff, kernel->phdr, h->e_phnum * sizeof(Elf64_Phdr),
+			 err);
 	if (ret < 0)
-		vmm_error_prefix(err, "program headers at e_phoff %#" PRIx64, elf->header.e_phoff);
+		vmm_error_prefix(err, "program headers at e_phoff %#" PRIx64, h->e_phoff);
 	return ret;
 }
 
@@ -113,7 +112,7 @@ static int check_segment(const struct elf *elf, const Elf64_Phdr *p, struct vmm_
 		return vmm_error_set(err, -ENOEXEC,
 				     "p_filesz %#" PRIx64 " is more than p_memsz %#" PRIx64,
 				     p->p_filesz, p->p_memsz);
-	if (!image_has(elf->image, p->p_offset, p->p_filesz))
+	if (!image_has(&elf->kernel->image, p->p_offset, p->p_filesz))
 		return vmm_error_set(err, -ENODATA,
 				     "p_offset %#" PRIx64 " and p_filesz %#" PRIx64
 				     " reach beyond the end of the file",
@@ -134,22 +133,23 @@ static int check_segment(const struct elf *elf, const Elf64_Phdr *p, struct vmm_
 
 static int collect_segments(struct elf *elf, struct vmm_error *err)
 {
-	for (size_t i = 0; i < elf->header.e_phnum; i++) {
-		const Elf64_Phdr *p = &elf->phdr[i];
+	for (size_t i = 0; i < elf->kernel->ehdr.e_phnum; i++) {
+		const Elf64_Phdr *p = &elf->kernel->phdr[i];
 		int ret;
 
 		if (p->p_type != PT_LOAD || p->p_memsz == 0)
 			continue;
 		ret = check_segment(elf, p, err);
 		if (ret < 0) {
-			vmm_error_prefix(err, "%s: program header %zu", elf->image->file.path, i);
+			vmm_error_prefix(err, "%s: program header %zu",
+					 elf->kernel->image.file.path, i);
 			return ret;
 		}
 		elf->seg[elf->nsegs++] = *p;
 	}
 	if (elf->nsegs == 0)
 		return vmm_error_set(err, -ENOEXEC, "%s: no loadable segment (PT_LOAD)",
-				     elf->image->file.path);
+				     elf->kernel->image.file.path);
 	return 0;
 }
 
@@ -258,8 +258,8 @@ static int load_segments(struct elf *elf, struct vmm_error *err)
 		const Elf64_Phdr *s = &elf->seg[i];
 
 		if (s->p_filesz > 0)
-			ret = image_load(elf->image, s->p_offset, elf->plan->mem, s->p_paddr,
-					 s->p_filesz, err);
+			ret = image_load(&elf->kernel->image, s->p_offset, elf->plan->mem,
+					 s->p_paddr, s->p_filesz, err);
 	}
 	return ret;
 }
@@ -289,7 +289,7 @@ static int read_notes(struct elf *elf, const Elf64_Phdr *p, uint8_t *buf, struct
 			return mem_read(elf->plan->mem, s->p_paddr + (p->p_offset - s->p_offset),
 					buf, p->p_filesz);
 	}
-	return image_read(elf->image, p->p_offset, buf, p->p_filesz, err);
+	return image_read(&elf->kernel->image, p->p_offset, buf, p->p_filesz, err);
 }
 
 int elf_note_find(const uint8_t *notes, size_t len, size_t align, const char *name, uint32_t type,
@@ -324,7 +324,7 @@ int elf_note_find(const uint8_t *notes, size_t len, size_t align, const char *na
 static int pvh_entry_in(struct elf *elf, const Elf64_Phdr *p, uint64_t *entry,
 			struct vmm_error *err)
 {
-	const char *path = elf->image->file.path;
+	const char *path = elf->kernel->image.file.path;
 	const uint8_t *desc;
 	size_t desc_len = 0;
 	uint8_t *notes;
@@ -358,14 +358,14 @@ static int pvh_entry_in(struct elf *elf, const Elf64_Phdr *p, uint64_t *entry,
 	return ret;
 }
 
-static int find_entry(struct elf *elf, bool need_long_mode, struct kernel *kernel,
-		      struct vmm_error *err)
+static int find_entry(struct elf *elf, bool need_long_mode, struct vmm_error *err)
 {
+	struct kernel *kernel = elf->kernel;
 	int found = 0;
 
-	kernel->entry = elf->header.e_entry;
-	for (size_t i = 0; i < elf->header.e_phnum && !need_long_mode && found == 0; i++) {
-		const Elf64_Phdr *p = &elf->phdr[i];
+	kernel->entry = elf->kernel->ehdr.e_entry;
+	for (size_t i = 0; i < elf->kernel->ehdr.e_phnum && !need_long_mode && found == 0; i++) {
+		const Elf64_Phdr *p = &elf->kernel->phdr[i];
 
 		if (p->p_type == PT_NOTE && p->p_filesz > 0)
 			found = pvh_entry_in(elf, p, &kernel->entry, err);
@@ -374,29 +374,28 @@ static int find_entry(struct elf *elf, bool need_long_mode, struct kernel *kerne
 		return found;
 	kernel->mode = found ? ENTRY_PVH : ENTRY_LONG_MODE;
 	if (!is_loaded(elf, kernel->entry))
-		return vmm_error_set(
-			err, -ENOEXEC, "%s: the %s entry %#" PRIx64 " is in none of its segments",
-			elf->image->file.path, found ? "PVH" : "64-bit (e_entry)", kernel->entry);
+		return vmm_error_set(err, -ENOEXEC,
+				     "%s: the %s entry %#" PRIx64 " is in none of its segments",
+				     elf->kernel->image.file.path,
+				     found ? "PVH" : "64-bit (e_entry)", kernel->entry);
 	return 0;
 }
 
-int elf_load(struct boot_image *image, bool need_long_mode, struct load_plan *plan,
-	     struct kernel *kernel, struct vmm_error *err)
+int elf_load(struct kernel *kernel, bool need_long_mode, struct load_plan *plan,
+	     struct vmm_error *err)
 {
-	struct elf elf = {.image = image, .plan = plan};
-	int ret = read_headers(&elf, err);
+	struct elf elf = {.kernel = kernel, .plan = plan};
+	int ret = collect_segments(&elf, err);
 
-	if (ret == 0)
-		ret = collect_segments(&elf, err);
 	if (ret == 0) {
 		ret = elf_record(elf.seg, elf.nsegs, plan, err);
 		if (ret < 0)
-			vmm_error_prefix(err, "%s", image->file.path);
+			vmm_error_prefix(err, "%s", kernel->image.file.path);
 	}
 	if (ret == 0)
 		ret = load_segments(&elf, err);
 	if (ret == 0)
-		ret = find_entry(&elf, need_long_mode, kernel, err);
+		ret = find_entry(&elf, need_long_mode, err);
 
 	kernel->initrd_end = kernel_ram_end(plan->mem);
 	/* Linux since 3.8; it takes 32 bits of the address that PVH has for it */

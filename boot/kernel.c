@@ -88,20 +88,24 @@ uint64_t kernel_ram_end(const struct guest_mem *mem)
 	return low ? low->gpa + low->len : LOWMEM_END;
 }
 
-int kernel_load(struct boot_image *image, bool need_long_mode, struct load_plan *plan,
-		struct kernel *kernel, struct vmm_error *err)
+int kernel_parse(struct kernel *kernel, struct vmm_error *err)
+{
+	kernel->elf = elf_is(&kernel->image);
+	if (bzimage_is(&kernel->image))
+		return bzimage_parse(kernel, err);
+	return kernel->elf ? elf_parse(kernel, err) : refuse(&kernel->image, err);
+}
+
+int kernel_load(struct kernel *kernel, bool need_long_mode, struct load_plan *plan,
+		struct vmm_error *err)
 {
 	int ret;
 
-	image->mem = plan->mem;
-	if (bzimage_is(image))
-		ret = bzimage_load(image, plan, kernel, err);
-	else if (elf_is(image))
-		ret = elf_load(image, need_long_mode, plan, kernel, err);
-	else
-		ret = refuse(image, err);
+	kernel->image.mem = plan->mem;
+	ret = kernel->elf ? elf_load(kernel, need_long_mode, plan, err)
+			  : bzimage_load(kernel, plan, err);
 	if (ret == 0)
-		ret = image_finish(image, err);
+		ret = image_finish(&kernel->image, err);
 	if (ret < 0)
 		vmm_error_prefix(err, "kernel");
 	return ret;

@@ -10,64 +10,64 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DOS_HEADER_LEN 64u
-#define DOS_PE_AT      0x3c /* u32: where the PE header is */
+struct dos_header {
+	char magic[2]; /* "MZ" */
+	uint8_t unused[58];
+	uint32_t pe; /* where the PE header is */
+} __attribute__((packed));
 
-/* PE header: "PE\0\0", u16 machine, u16 sections, …, u16 size of the optional header, u16 */
-#define PE_LEN		 24u
-#define PE_MACHINE	 4
-#define PE_SECTIONS	 6
-#define PE_OPTIONAL_SIZE 20
-#define MACHINE_X86_64	 0x8664
+struct pe_header {
+	char magic[4]; /* "PE\0\0" */
+	uint16_t machine;
+	uint16_t nsections;
+	uint8_t unused[12];
+	uint16_t optional_len; /* of the header that follows, in front of the sections */
+	uint16_t flags;
+} __attribute__((packed));
 
-/* Section header: name, u32 size in memory, u32 address, u32 size in the file, u32 offset, … */
-#define SECTION_LEN    40u
-#define SECTION_NAME   8
-#define SECTION_MEMORY 8
-#define SECTION_SIZE   16
-#define SECTION_OFFSET 20
+#define MACHINE_X86_64 0x8664
 
-struct pe {
-	uint64_t table; /* offset of the section headers */
-	unsigned int nsections;
-	unsigned int machine;
-};
+struct pe_section {
+	char name[8];
+	uint32_t memory_len;
+	uint32_t address;
+	uint32_t file_len;
+	uint32_t file_offset;
+	uint8_t unused[16];
+} __attribute__((packed));
 
-/* 1 and *pe, or 0: it is no PE file. */
-static int read_pe(const struct mem_file *file, struct pe *pe, struct vmm_error *err)
+_Static_assert(sizeof(struct dos_header) == 64 && sizeof(struct pe_header) == 24 &&
+		       sizeof(struct pe_section) == 40,
+	       "as in the PE format");
+
+/* 1 and *pe, with *table, the offset of the section headers, or 0: it is no PE file. */
+static int read_pe(const struct mem_file *file, struct pe_header *pe, uint64_t *table,
+		   struct vmm_error *err)
 {
-	uint8_t dos[DOS_HEADER_LEN], header[PE_LEN];
-	uint64_t at;
+	struct dos_header dos;
 	int ret;
 
 	if (file->size < sizeof(dos))
 		return 0;
-	ret = mem_file_read(file, 0, dos, sizeof(dos), err);
+	ret = mem_file_read(file, 0, &dos, sizeof(dos), err);
 	if (ret < 0)
 		return ret;
-	at = get_le32(dos + DOS_PE_AT);
-	if (memcmp(dos, "MZ", 2) != 0 || !range_inside(at, sizeof(header), 0, file->size))
+	if (memcmp(dos.magic, "MZ", 2) != 0 || !range_inside(dos.pe, sizeof(*pe), 0, file->size))
 		return 0;
-	ret = mem_file_read(file, at, header, sizeof(header), err);
+	ret = mem_file_read(file, dos.pe, pe, sizeof(*pe), err);
 	if (ret < 0)
 		return ret;
-	if (memcmp(header, "PE\0\0", 4) != 0)
-		return 0;
-	*pe = (struct pe){
-		.table = at + sizeof(header) + get_le16(header + PE_OPTIONAL_SIZE),
-		.nsections = get_le16(header + PE_SECTIONS),
-		.machine = get_le16(header + PE_MACHINE),
-	};
-	return 1;
+	*table = (uint64_t)dos.pe + sizeof(*pe) + pe->optional_len;
+	return memcmp(pe->magic, "PE\0\0", 4) == 0;
 }
 
-static bool is_named(const uint8_t *section, const char *name)
+static bool is_named(const struct pe_section *section, const char *name)
 {
-	return strncmp((const char *)section, name, SECTION_NAME) == 0;
+	return strncmp(section->name, name, sizeof(section->name)) == 0;
 }
 
 /* Where a part is noted, or NULL for sections that are nothing to us. */
-static struct uki_part *part_of(struct uki *uki, const uint8_t *section)
+static struct uki_part *part_of(struct uki *uki, const struct pe_section *section)
 {
 	if (is_named(section, ".linux"))
 		return &uki->kernel;
@@ -77,26 +77,22 @@ static struct uki_part *part_of(struct uki *uki, const uint8_t *section)
 }
 
 /* Notes the part that the section is, unless this profile has had one. */
-static int add_section(const struct mem_file *file, const uint8_t *section, struct uki *profile,
-		       struct vmm_error *err)
+static int add_section(const struct mem_file *file, const struct pe_section *section,
+		       struct uki *profile, struct vmm_error *err)
 {
 	struct uki_part *part = part_of(profile, section);
-	uint64_t memory = get_le32(section + SECTION_MEMORY);
-	struct uki_part here = {
-		.offset = get_le32(section + SECTION_OFFSET),
-		.len = get_le32(section + SECTION_SIZE),
-	};
+	struct uki_part here = {.offset = section->file_offset, .len = section->file_len};
 
 	if (!part || part->len)
 		return 0;
 	/* what is in the file is padded */
-	if (memory && memory < here.len)
-		here.len = memory;
+	if (section->memory_len && section->memory_len < here.len)
+		here.len = section->memory_len;
 	if (here.len && (here.offset == 0 || !range_inside(here.offset, here.len, 0, file->size)))
 		return vmm_error_set(err, -ENOEXEC,
 				     "%s: section %.8s of a unified kernel image at %#" PRIx64
 				     "+%#" PRIx64 " is not inside the file",
-				     file->path, (const char *)section, here.offset, here.len);
+				     file->path, section->name, here.offset, here.len);
 	*part = here;
 	return 0;
 }
@@ -105,24 +101,22 @@ static int add_section(const struct mem_file *file, const uint8_t *section, stru
  * Sections in front of the first .profile are all profiles' own; each profile's stand behind its
  * .profile, and go before those.
  */
-static int read_sections(const struct mem_file *file, const struct pe *pe, struct uki *base,
-			 struct uki *first, struct vmm_error *err)
+static int read_sections(const struct mem_file *file, uint64_t table, unsigned int nsections,
+			 struct uki *base, struct uki *first, struct vmm_error *err)
 {
-	uint8_t section[SECTION_LEN];
+	struct pe_section section;
 	unsigned int profiles = 0;
+	int ret = 0;
 
-	for (unsigned int i = 0; i < pe->nsections; i++) {
-		int ret = mem_file_read(file, pe->table + (uint64_t)i * SECTION_LEN, section,
-					sizeof(section), err);
-
-		if (ret == 0 && is_named(section, ".profile") && profiles++ == 1)
+	for (unsigned int i = 0; i < nsections && ret == 0; i++) {
+		ret = mem_file_read(file, table + i * sizeof(section), &section, sizeof(section),
+				    err);
+		if (ret == 0 && is_named(&section, ".profile") && profiles++ == 1)
 			return 0;
 		if (ret == 0)
-			ret = add_section(file, section, profiles ? first : base, err);
-		if (ret < 0)
-			return ret;
+			ret = add_section(file, &section, profiles ? first : base, err);
 	}
-	return 0;
+	return ret;
 }
 
 static struct uki_part choose(struct uki_part first, struct uki_part base)
@@ -133,18 +127,19 @@ static struct uki_part choose(struct uki_part first, struct uki_part base)
 int uki_read(const struct mem_file *file, struct uki *uki, struct vmm_error *err)
 {
 	struct uki base = {.kernel = {.len = 0}}, first = {.kernel = {.len = 0}};
-	struct pe pe;
-	int ret = read_pe(file, &pe, err);
+	struct pe_header pe;
+	uint64_t table;
+	int ret = read_pe(file, &pe, &table, err);
 
 	if (ret <= 0)
 		return ret;
 	if (pe.nsections > UKI_SECTIONS_MAX ||
-	    !range_inside(pe.table, (uint64_t)pe.nsections * SECTION_LEN, 0, file->size))
+	    !range_inside(table, pe.nsections * sizeof(struct pe_section), 0, file->size))
 		return vmm_error_set(err, -ENOEXEC,
 				     "%s: an EFI program whose %u section headers are not all "
 				     "inside the file, or are more than %d",
 				     file->path, pe.nsections, UKI_SECTIONS_MAX);
-	ret = read_sections(file, &pe, &base, &first, err);
+	ret = read_sections(file, table, pe.nsections, &base, &first, err);
 	if (ret < 0)
 		return ret;
 	*uki = (struct uki){

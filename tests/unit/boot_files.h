@@ -215,14 +215,16 @@ static inline void elf_make(uint8_t file[ELF_FILE])
 static inline int kernel_at(struct test_guest *g, const char *path, bool long_mode,
 			    struct kernel *kernel)
 {
-	struct boot_image image;
-	int ret = image_open(&image, g->mem.sys, path, &g->err);
+	int ret;
 
 	memset(kernel, 0, sizeof(*kernel));
+	ret = image_open(&kernel->image, g->mem.sys, path, &g->err);
 	if (ret < 0)
 		return ret;
-	ret = kernel_load(&image, long_mode, &g->plan, kernel, &g->err);
-	image_close(&image);
+	ret = kernel_parse(kernel, &g->err);
+	if (ret == 0)
+		ret = kernel_load(kernel, long_mode, &g->plan, &g->err);
+	image_close(&kernel->image);
 	return ret;
 }
 
