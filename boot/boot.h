@@ -7,16 +7,10 @@
 #define BOOT_BOOT_H
 
 #include "boot/acpi.h"
+#include "mem/demand.h"
 #include "mem/plan.h"
 
 #include <stdbool.h>
-
-/* What kind of guest it is, as far as the loader has to know. */
-enum boot_guest {
-	BOOT_PLAIN, /* also a software-protected one */
-	BOOT_SNP,
-	BOOT_TDX,
-};
 
 struct boot_config {
 	enum boot_guest guest;
@@ -29,35 +23,6 @@ struct boot_config {
 	uint32_t cbit;		     /* SNP: position of the C-bit in page tables, 0: none */
 	bool long_mode;		     /* the guest has to start in 64-bit mode: no PVH entry */
 	struct acpi_config platform; /* CPUs and devices that the tables describe */
-};
-
-/* An SNP guest's ID block and what signs it, in the parts that an IGVM file has of them. Keys are a
- * curve's number (u32) and two coordinates of 72 bytes, signatures two numbers of 72 bytes. */
-#define BOOT_ID_KEY	  148
-#define BOOT_ID_SIGNATURE 144
-
-struct boot_id_block {
-	uint8_t digest[48];
-	uint8_t family[16];
-	uint8_t image[16];
-	uint32_t version;
-	uint32_t guest_svn;
-	uint32_t key_algorithm;
-	uint32_t author_algorithm; /* 0: no author key */
-	uint8_t signature[BOOT_ID_SIGNATURE];
-	uint8_t key[BOOT_ID_KEY];
-	uint8_t author_signature[BOOT_ID_SIGNATURE];
-	uint8_t author_key[BOOT_ID_KEY];
-};
-
-/* What a file asks of the launch, besides its boot items. Only IGVM files ask for anything. */
-struct boot_demand {
-	bool has_policy;
-	uint64_t policy; /* SNP: guest policy; TDX: attributes of the TD */
-	bool has_features;
-	uint64_t features; /* SNP: SEV_FEATURES */
-	bool has_id;
-	struct boot_id_block id;
 };
 
 /* What is started, opened. */

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <nettle/nettle-meta.h>
 #include <nettle/sha2.h>
 #include <string.h>
 
@@ -153,25 +154,6 @@ struct hash_table {
 
 _Static_assert(sizeof(struct hash_table) == KERNEL_HASHES_SIZE, "as the firmware expects");
 
-/* A file that is not there is empty. */
-static int hash_file(const struct mem_file *file, uint8_t *digest, struct vmm_error *err)
-{
-	struct sha256_ctx sha;
-	uint8_t buf[16384];
-	int ret = 0;
-
-	sha256_init(&sha);
-	for (uint64_t at = 0; ret == 0 && at < file->size; at += sizeof(buf)) {
-		size_t len = file->size - at < sizeof(buf) ? file->size - at : sizeof(buf);
-
-		ret = mem_file_read(file, at, buf, len, err);
-		if (ret == 0)
-			sha256_update(&sha, len, buf);
-	}
-	sha256_digest(&sha, SHA256_DIGEST_SIZE, digest);
-	return ret;
-}
-
 int fw_kernel_hashes(const struct fw_kernel *k, const char *cmdline, void *out,
 		     struct vmm_error *err)
 {
@@ -200,12 +182,13 @@ int fw_kernel_hashes(const struct fw_kernel *k, const char *cmdline, void *out,
 	sha256_init(&sha);
 	sha256_update(&sha, strlen(cmdline) + 1, (const uint8_t *)cmdline);
 	sha256_digest(&sha, SHA256_DIGEST_SIZE, table.cmdline.sha256);
-	ret = hash_file(&k->initrd, table.initrd.sha256, err);
+	/* a file that is not there is empty */
+	ret = mem_file_hash(&k->initrd, &nettle_sha256, table.initrd.sha256, err);
 	if (ret < 0) {
 		vmm_error_prefix(err, "initrd");
 		return ret;
 	}
-	ret = hash_file(&k->kernel, table.kernel.sha256, err);
+	ret = mem_file_hash(&k->kernel, &nettle_sha256, table.kernel.sha256, err);
 	if (ret < 0)
 		vmm_error_prefix(err, "kernel");
 	memcpy(out, &table, sizeof(table));

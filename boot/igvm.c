@@ -131,7 +131,7 @@ static int open_policy(struct igvm *igvm, const struct igvm_header *header,
 	return 0;
 }
 
-static void copy_key(uint8_t to[BOOT_ID_KEY], const struct igvm_key *key)
+static void copy_key(uint8_t to[SNP_ID_KEY_USED], const struct igvm_key *key)
 {
 	memcpy(to, &key->curve, sizeof(key->curve));
 	memcpy(to + sizeof(key->curve), key->coordinates, sizeof(key->coordinates));
@@ -141,7 +141,8 @@ static int open_id_block(struct igvm *igvm, const struct igvm_header *header,
 			 struct boot_demand *demand, struct vmm_error *err)
 {
 	const struct igvm_id_block *from = header->data;
-	struct boot_id_block *id = &demand->id;
+	struct snp_id_block *block = &demand->id_block;
+	struct snp_id_auth *auth = &demand->id_auth;
 
 	if (igvm->platform != IGVM_SEV_SNP)
 		return igvm_refuse(header, -EINVAL, err, "only SNP guests have one");
@@ -152,19 +153,19 @@ static int open_id_block(struct igvm *igvm, const struct igvm_header *header,
 				   "author key enabled: %u is neither 0 nor 1",
 				   from->author_enabled);
 	demand->has_id = true;
-	memcpy(id->digest, from->digest, sizeof(id->digest));
-	memcpy(id->family, from->family, sizeof(id->family));
-	memcpy(id->image, from->image, sizeof(id->image));
-	id->version = from->version;
-	id->guest_svn = from->guest_svn;
-	id->key_algorithm = from->key_algorithm;
-	memcpy(id->signature, from->signature, sizeof(id->signature));
-	copy_key(id->key, &from->key);
+	memcpy(block->launch_digest, from->digest, sizeof(block->launch_digest));
+	memcpy(block->family_id, from->family, sizeof(block->family_id));
+	memcpy(block->image_id, from->image, sizeof(block->image_id));
+	block->version = from->version;
+	block->guest_svn = from->guest_svn;
+	auth->key_algorithm = from->key_algorithm;
+	memcpy(auth->signature, from->signature, sizeof(from->signature));
+	copy_key(auth->key, &from->key);
 	if (!from->author_enabled)
 		return 0;
-	id->author_algorithm = from->author_algorithm;
-	memcpy(id->author_signature, from->author_signature, sizeof(id->author_signature));
-	copy_key(id->author_key, &from->author_key);
+	auth->author_algorithm = from->author_algorithm;
+	memcpy(auth->author_signature, from->author_signature, sizeof(from->author_signature));
+	copy_key(auth->author_key, &from->author_key);
 	return 0;
 }
 

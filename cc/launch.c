@@ -1,28 +1,15 @@
 // SPDX-License-Identifier: MIT
-#include "cc/launch.h"
-
-#include "cc/launch_ops.h"
+#include "cc/tech.h"
 #include "mem/convert.h"
 
 #include <errno.h>
 #include <time.h>
 
-static const struct cc_ops *const technologies[] = {
-	[CC_NONE] = &cc_none,
-	[CC_SW_PROTECTED] = &cc_sw_protected,
-	[CC_SNP] = &cc_snp,
-	[CC_TDX] = &cc_tdx,
+enum operation {
+	ADD_VCPU,
+	POPULATE,
+	FINISH,
 };
-
-unsigned long cc_vm_type(enum cc_tech tech)
-{
-	return technologies[tech]->vm_type;
-}
-
-const char *cc_tech_name(enum cc_tech tech)
-{
-	return technologies[tech]->name;
-}
 
 static const char *state_name(enum cc_state state)
 {
@@ -34,36 +21,52 @@ static const char *state_name(enum cc_state state)
 	return names[state];
 }
 
-static const char *operation_name(enum cc_operation operation)
+/* The state that a legal operation leads to; CC_BROKEN: it is none. */
+static enum cc_state next_state(const struct cc_launch *launch, enum operation operation)
 {
-	static const char *const names[] = {
-		[CC_OP_VCPU] = "add a vCPU to",
-		[CC_OP_POPULATE] = "populate the memory of",
-		[CC_OP_FINISH] = "finish",
-	};
+	const struct cc_tech *tech = launch->config->tech;
+	enum cc_state state = launch->state;
 
-	return names[operation];
+	switch (operation) {
+	case ADD_VCPU:
+		if (state == CC_OPENED || state == CC_VCPUS)
+			return tech->vcpus_first ? CC_VCPUS : state;
+		/* registers are measured when the launch is finished */
+		if (state == CC_POPULATED && tech->registers == CC_ALL_CPUS)
+			return state;
+		break;
+	case POPULATE:
+		if (state == (tech->vcpus_first ? CC_VCPUS : CC_OPENED))
+			return CC_POPULATED;
+		break;
+	case FINISH:
+		if (state == CC_POPULATED)
+			return CC_SEALED;
+	}
+	return CC_BROKEN;
 }
 
 /*
  * Is the operation legal now? Then the launch counts as broken until the operation has succeeded
  * and set *next, so that a failure half-way leaves no state in which one could go on.
  */
-static int begin(struct cc_launch *launch, enum cc_operation operation, enum cc_state *next,
+static int begin(struct cc_launch *launch, enum operation operation, enum cc_state *next,
 		 struct vmm_error *err)
 {
-	const struct cc_transition *t = launch->ops ? launch->ops->transitions : NULL;
+	static const char *const names[] = {
+		[ADD_VCPU] = "add a vCPU to",
+		[POPULATE] = "populate the memory of",
+		[FINISH] = "finish",
+	};
 
-	for (; t && t->state != CC_CLOSED; t++) {
-		if (t->state == launch->state && t->operation == operation) {
-			*next = t->next;
-			launch->state = CC_BROKEN;
-			return 0;
-		}
-	}
-	return vmm_error_set(err, -EPERM, "unable to %s a %s VM whose launch is %s",
-			     operation_name(operation), launch->ops ? launch->ops->name : "closed",
-			     state_name(launch->state));
+	*next = launch->config ? next_state(launch, operation) : CC_BROKEN;
+	if (*next == CC_BROKEN)
+		return vmm_error_set(err, -EPERM, "unable to %s a %s VM whose launch is %s",
+				     names[operation],
+				     launch->config ? launch->config->tech->name : "closed",
+				     state_name(launch->state));
+	launch->state = CC_BROKEN;
+	return 0;
 }
 
 static void sleep_for(unsigned int microseconds)
@@ -72,12 +75,12 @@ static void sleep_for(unsigned int microseconds)
 	nanosleep(&(struct timespec){.tv_nsec = microseconds * 1000L}, NULL);
 }
 
-bool cc_retry(struct cc_launch *launch, struct cc_retry *retry)
+bool cc_retry(struct cc_launch *launch, unsigned int *tries)
 {
-	unsigned int ms = retry->tries < 7 ? 1u << retry->tries : CC_RETRY_PAUSE_MAX_MS;
+	unsigned int ms = *tries < 7 ? 1u << *tries : CC_RETRY_PAUSE_MAX_MS;
 
 	launch->stats.retries++;
-	if (++retry->tries > CC_RETRIES)
+	if (++*tries > CC_RETRIES)
 		return false;
 	launch->pause(ms * 1000);
 	return true;
@@ -91,7 +94,6 @@ int cc_open(struct cc_launch *launch, const struct cc_config *config, const stru
 
 	*launch = (struct cc_launch){
 		.pause = launch->pause ? launch->pause : sleep_for,
-		.ops = technologies[config->tech],
 		.config = config,
 		.log = log,
 		.kvm = kvm,
@@ -101,8 +103,8 @@ int cc_open(struct cc_launch *launch, const struct cc_config *config, const stru
 		.state = CC_OPENED,
 		.sev_fd = -1,
 	};
-	if (launch->ops->open)
-		ret = launch->ops->open(launch, err);
+	if (launch->config->tech->open)
+		ret = launch->config->tech->open(launch, err);
 	if (ret < 0)
 		cc_close(launch);
 	return ret;
@@ -112,13 +114,13 @@ int cc_vcpu(struct cc_launch *launch, const struct kvm_vcpu *vcpu, uint64_t hob_
 	    struct vmm_error *err)
 {
 	enum cc_state next;
-	int ret = begin(launch, CC_OP_VCPU, &next, err);
+	int ret = begin(launch, ADD_VCPU, &next, err);
 
 	if (ret < 0)
 		return ret;
 	launch->hob_gpa = hob_gpa;
-	if (launch->ops->vcpu)
-		ret = launch->ops->vcpu(launch, vcpu, err);
+	if (launch->config->tech->vcpu)
+		ret = launch->config->tech->vcpu(launch, vcpu, err);
 	if (ret < 0)
 		return ret;
 	if (launch->nvcpus++ == 0)
@@ -130,7 +132,7 @@ int cc_vcpu(struct cc_launch *launch, const struct kvm_vcpu *vcpu, uint64_t hob_
 int cc_populate(struct cc_launch *launch, const struct load_plan *plan, struct vmm_error *err)
 {
 	enum cc_state next;
-	int ret = begin(launch, CC_OP_POPULATE, &next, err);
+	int ret = begin(launch, POPULATE, &next, err);
 
 	if (ret == 0)
 		ret = cc_walk(launch, plan, err);
@@ -150,9 +152,9 @@ int cc_finish(struct cc_launch *launch, struct vmm_error *err)
 				     "unable to finish a VM of %u vCPUs with %u of them: those "
 				     "made later could never run",
 				     launch->config->vcpus, launch->nvcpus);
-	ret = begin(launch, CC_OP_FINISH, &next, err);
-	if (ret == 0 && launch->ops->finish)
-		ret = launch->ops->finish(launch, err);
+	ret = begin(launch, FINISH, &next, err);
+	if (ret == 0 && launch->config->tech->finish)
+		ret = launch->config->tech->finish(launch, err);
 	if (ret < 0)
 		return ret;
 	mem_seal(launch->mem);
@@ -162,8 +164,8 @@ int cc_finish(struct cc_launch *launch, struct vmm_error *err)
 
 void cc_close(struct cc_launch *launch)
 {
-	if (launch->ops && launch->ops->close)
-		launch->ops->close(launch);
-	launch->ops = NULL;
+	if (launch->config && launch->config->tech->close)
+		launch->config->tech->close(launch);
+	launch->config = NULL;
 	launch->state = CC_CLOSED;
 }

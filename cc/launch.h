@@ -15,7 +15,8 @@
 #ifndef CC_LAUNCH_H
 #define CC_LAUNCH_H
 
-#include "cc/snp_id.h"
+#include "cc/config.h"
+#include "mem/demand.h"
 #include "mem/mem.h"
 #include "mem/plan.h"
 #include "vmm/base/log.h"
@@ -23,41 +24,67 @@
 
 #include <stdbool.h>
 
-enum cc_tech {
-	CC_NONE,
-	CC_SW_PROTECTED,
-	CC_SNP,
-	CC_TDX,
-};
-
-struct cc_snp_config {
-	uint64_t policy;
-	uint64_t features; /* SEV_FEATURES as the VMSA has them, with or without bit 0 */
-	uint32_t vcpu_sig; /* CPUID leaf 1 EAX: RDX of a CPU that starts at a reset vector */
-	uint32_t cbit;	   /* position of the C-bit in the guest's page tables; 0: none */
-	uint8_t host_data[32];
-	const uint8_t *id_block; /* SNP_ID_BLOCK_SIZE bytes, or NULL */
-	const uint8_t *id_auth;	 /* SNP_ID_AUTH_SIZE bytes; with id_block */
-	uint8_t gosvw[16];	 /* workarounds that the guest sees in its secrets page */
-	uint16_t ghcb_version;	 /* highest that KVM offers the guest; 0: KVM's default */
-	bool vcek_disabled;	 /* reports must not be signed with the chip's own key */
-	bool request_certs;	 /* guest requests for certificates come to us, where KVM can */
-};
-
-struct cc_tdx_config {
-	uint64_t attributes;
-	uint8_t mrconfigid[48];
-	uint8_t mrowner[48];
-	uint8_t mrownerconfig[48];
-};
-
+/* What a launch is made from: the user's keys, and what was read from the files that they name. */
 struct cc_config {
-	enum cc_tech tech;
+	const struct cc_tech *tech;
 	uint32_t vcpus;
-	bool copy; /* snp, tdx: firmware gets boot items from a buffer, also where it need not */
+	bool copy; /* firmware gets boot items from a buffer, also where it need not */
 	struct cc_snp_config snp;
 	struct cc_tdx_config tdx;
+	bool have_id; /* snp: the guest has an ID block */
+	struct snp_id_block id_block;
+	struct snp_id_auth id_auth;
 };
+
+/*
+ * The technology that a guest gets who may have `wish`. For "auto" the host decides: SNP where KVM
+ * offers it, else TDX, else -ENOTSUP; never a plain VM. With `kvm` NULL "auto" is -ENODEV, as there
+ * is no host to ask.
+ */
+int cc_choose(const struct cc_tech *wish, const struct kvm_system *kvm, const struct cc_tech **tech,
+	      struct vmm_error *err);
+
+/* Fills *config, and reads from files what enters the launch. */
+int cc_config_init(struct cc_config *config, const struct cc_tech *tech, const struct cc_keys *keys,
+		   uint32_t vcpus, bool copy, const struct sys *sys, struct vmm_error *err);
+
+/*
+ * Afterwards: policy, SEV_FEATURES and TD attributes become those of the file; -EINVAL when the
+ * configuration gives others. The file's ID block is used unless the configuration has one.
+ */
+int cc_config_demand(struct cc_config *config, const struct boot_demand *demand,
+		     struct vmm_error *err);
+
+/*
+ * Reads ID block and ID authentication, raw or in base64, and checks what is needed only while the
+ * guest runs: the certificate table and the address of the quoting service. None of it enters the
+ * measurement.
+ */
+int cc_config_identity(struct cc_config *config, const struct sys *sys, struct vmm_error *err);
+
+/* Is there something in it that no host takes? Needs no launch. The text begins with the key. */
+int cc_check(const struct cc_config *config, struct vmm_error *err);
+
+/*
+ * Can the vCPUs of this VM start with the registers that the plan has for them? -EINVAL when it has
+ * some for a vCPU that does not exist, or some that KVM does not take, -ENOTSUP for TDX, whose
+ * module sets them. Needs no launch.
+ */
+int cc_check_vcpus(const struct cc_config *config, const struct load_plan *plan,
+		   struct vmm_error *err);
+
+/* What guests of this kind see of CPUID differently, and -EINVAL when they cannot run on a host that
+ * has this table. One entry may be added. */
+int cc_cpuid(const struct cc_config *config, struct kvm_cpuid2 *cpuid, struct vmm_error *err);
+
+/*
+ * Computes the measurement that the hardware should arrive at, says it in the log (level info), and
+ * refuses with -EINVAL an ID block that was made for another one: the firmware would do so too, at
+ * the end of the launch and without saying why. While guest memory is still shared. Nothing happens
+ * for VMs that nobody measures.
+ */
+int cc_expect(const struct cc_config *config, const struct load_plan *plan,
+	      const struct guest_mem *mem, const struct vmm_log *log, struct vmm_error *err);
 
 enum cc_state {
 	CC_CLOSED,
@@ -83,11 +110,8 @@ struct cc_tdx_calls {
 	uint64_t user_r12;
 };
 
-struct cc_ops;
-
 struct cc_launch {
-	const struct cc_ops *ops;
-	const struct cc_config *config;
+	const struct cc_config *config; /* NULL: closed */
 	const struct vmm_log *log;
 	const struct kvm_system *kvm;
 	const struct kvm_vm *vm;
@@ -105,21 +129,6 @@ struct cc_launch {
 	struct cc_tdx_calls tdx_calls;
 	struct cc_stats stats;
 };
-
-/* KVM_X86_*_VM of a technology; its name: "none", "sw-protected", "snp", "tdx" */
-unsigned long cc_vm_type(enum cc_tech tech);
-const char *cc_tech_name(enum cc_tech tech);
-
-/* Is there something in it that no host takes? Needs no launch. The text begins with the key. */
-int cc_check(const struct cc_config *config, struct vmm_error *err);
-
-/*
- * Can the vCPUs of this VM start with the registers that the plan has for them? -EINVAL when it has
- * some for a vCPU that does not exist, or some that KVM does not take, -ENOTSUP for TDX, whose
- * module sets them. Needs no launch.
- */
-int cc_check_vcpus(const struct cc_config *config, const struct load_plan *plan,
-		   struct vmm_error *err);
 
 /*
  * *launch is zeroed, but for `pause`. All pointers must outlive it. `cpuid` is the vCPUs' table:

@@ -21,7 +21,7 @@ struct cc_measurement {
 					* registers for */
 };
 
-/* -ENOTSUP for CC_NONE and CC_SW_PROTECTED, where nothing measures. */
+/* -ENOTSUP where nothing measures. */
 int cc_measure(const struct cc_config *config, const struct load_plan *plan,
 	       const struct guest_mem *mem, struct cc_measurement *out, struct vmm_error *err);
 

@@ -41,11 +41,12 @@ static void add_page(struct mrtd *mrtd, uint64_t gpa, const uint8_t *contents)
 	}
 }
 
-int measure_tdx(const struct load_plan *plan, const struct guest_mem *mem,
-		struct cc_measurement *out, struct vmm_error *err)
+int measure_tdx(const struct cc_config *config, const struct load_plan *plan,
+		const struct guest_mem *mem, struct cc_measurement *out, struct vmm_error *err)
 {
 	struct mrtd mrtd;
 
+	(void)config;
 	mrtd_init(&mrtd);
 	for (size_t i = 0; i < plan->nitems; i++) {
 		const struct load_item *item = &plan->item[i];

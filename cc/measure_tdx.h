@@ -9,7 +9,7 @@
 
 #include "cc/measure.h"
 
-int measure_tdx(const struct load_plan *plan, const struct guest_mem *mem,
-		struct cc_measurement *out, struct vmm_error *err);
+int measure_tdx(const struct cc_config *config, const struct load_plan *plan,
+		const struct guest_mem *mem, struct cc_measurement *out, struct vmm_error *err);
 
 #endif

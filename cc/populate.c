@@ -11,7 +11,7 @@
  *
  * The last two have a page twice while it is populated, so that is done a slice at a time.
  */
-#include "cc/launch_ops.h"
+#include "cc/tech.h"
 #include "mem/convert.h"
 #include "vmm/base/bytes.h"
 
@@ -23,12 +23,12 @@
 /* Does the firmware read an item's pages from somewhere? */
 static bool has_source(const struct cc_launch *launch, const struct load_item *item)
 {
-	return item->kind != LOAD_ZERO || launch->ops->zero_needs_source;
+	return item->kind != LOAD_ZERO || launch->config->tech->zero_needs_source;
 }
 
 static bool copies(const struct cc_launch *launch)
 {
-	return launch->config->copy && launch->ops->firmware &&
+	return launch->config->copy && launch->config->tech->firmware &&
 	       launch->mem->mode == MEM_MODE_IN_PLACE;
 }
 
@@ -39,7 +39,7 @@ static bool copies(const struct cc_launch *launch)
  */
 static bool items_stay_shared(const struct cc_launch *launch)
 {
-	if (launch->ops->firmware)
+	if (launch->config->tech->firmware)
 		return copies(launch);
 	return launch->mem->mode == MEM_MODE_SPLIT;
 }
@@ -109,8 +109,8 @@ static int populate_slice(struct cc_launch *launch, struct load_item *slice, uin
 		vmm_error_prefix(err, "%s", slice->name);
 		return ret;
 	}
-	ret = launch->ops->populate(launch, slice, err);
-	if (ret == 0 && launch->ops->firmware)
+	ret = launch->config->tech->populate(launch, slice, err);
+	if (ret == 0 && launch->config->tech->firmware)
 		ret = mem_discard_shared(mem, slice->gpa, slice->len, err);
 	return ret;
 }
@@ -142,12 +142,12 @@ int cc_walk(struct cc_launch *launch, const struct load_plan *plan, struct vmm_e
 	uint8_t *copy = NULL;
 	int ret = 0;
 
-	if (launch->ops->private_memory)
+	if (launch->config->tech->private_memory)
 		ret = load_plan_check_written(plan, err);
-	for (size_t i = 0; ret == 0 && launch->ops->private_memory && i < launch->mem->nregions;
-	     i++)
+	for (size_t i = 0;
+	     ret == 0 && launch->config->tech->private_memory && i < launch->mem->nregions; i++)
 		ret = make_private(launch, &launch->mem->region[i], plan, err);
-	if (ret < 0 || !launch->ops->populate)
+	if (ret < 0 || !launch->config->tech->populate)
 		return ret;
 	if (copies(launch)) {
 		copy = aligned_alloc(PAGE_SIZE, SLICE);

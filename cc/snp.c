@@ -3,10 +3,9 @@
  * SEV-SNP: KVM_SEV_INIT2, LAUNCH_START, one or more LAUNCH_UPDATE per boot item, LAUNCH_FINISH
  * (Linux, Documentation/virt/kvm/x86/amd-memory-encryption.rst).
  */
-#include "cc/launch_ops.h"
+#include "cc/snp.h"
 #include "cc/measure_snp.h"
 #include "cc/snp_cpuid.h"
-#include "cc/snp_id.h"
 #include "cc/snp_status.h"
 #include "mem/convert.h"
 #include "vmm/kvm/device_hint.h"
@@ -16,9 +15,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SNP_ACTIVE (1ULL << 0)
-#define SECURE_TSC (1ULL << 9)
 
 /* One sub-command. *status gets the firmware's word, 0 when it was not asked or content. */
 static int command(struct cc_launch *launch, uint32_t id, const char *name, void *data,
@@ -78,7 +74,7 @@ static int check_features(struct cc_launch *launch, uint64_t features, struct vm
 	if (!features)
 		return 0;
 	/* the guest's TSC would run at a rate that nobody has set */
-	if (features & SECURE_TSC)
+	if (features & SNP_SECURE_TSC)
 		return vmm_error_set(err, -ENOTSUP,
 				     "snp.guest-features: bit 9, SECURE_TSC, is not supported by "
 				     "minivmm");
@@ -121,7 +117,7 @@ static int snp_open(struct cc_launch *launch, struct vmm_error *err)
 	const struct cc_snp_config *config = &launch->config->snp;
 	struct snp_init init = {
 		.vmsa_features = config->features & ~SNP_ACTIVE,
-		.ghcb_version = config->ghcb_version,
+		.ghcb_version = (uint16_t)config->ghcb_version,
 	};
 	struct snp_launch_start start = {.policy = config->policy};
 	uint32_t status;
@@ -139,7 +135,7 @@ static int snp_open(struct cc_launch *launch, struct vmm_error *err)
 	if (ret == -EINVAL && init.ghcb_version)
 		vmm_error_hint(err, "does this kernel have snp.ghcb-version = %u?",
 			       init.ghcb_version);
-	if (ret >= 0 && config->request_certs)
+	if (ret >= 0 && config->certs)
 		ret = enable_certs(launch, err);
 	if (ret < 0)
 		return ret;
@@ -169,7 +165,7 @@ static int update(struct cc_launch *launch, const struct load_item *item, uint64
 		.len = item->len,
 		.type = snp_page_type(item->kind),
 	};
-	struct cc_retry retry = {0};
+	unsigned int tries = 0;
 
 	*status = 0;
 	while (u.len > 0) {
@@ -191,10 +187,10 @@ static int update(struct cc_launch *launch, const struct load_item *item, uint64
 					     item->name);
 		launch->stats.pages += (left - u.len) / PAGE_SIZE;
 		if (u.len < left) {
-			retry.tries = 0;
+			tries = 0;
 			continue;
 		}
-		if (cc_retry(launch, &retry))
+		if (cc_retry(launch, &tries))
 			continue;
 		if (ret >= 0)
 			ret = vmm_error_set(err, -EIO,
@@ -261,23 +257,25 @@ static int snp_finish(struct cc_launch *launch, struct vmm_error *err)
 {
 	const struct cc_snp_config *config = &launch->config->snp;
 	struct snp_launch_finish finish = {
-		.id_block_uaddr = (uintptr_t)config->id_block,
-		.id_auth_uaddr = (uintptr_t)config->id_auth,
-		.id_block_en = config->id_block != NULL,
-		.auth_key_en = config->id_block && snp_id_auth_has_author(config->id_auth),
+		.id_block_en = launch->config->have_id,
 		.vcek_disabled = config->vcek_disabled,
 	};
-	struct cc_retry retry = {0};
+	unsigned int tries = 0;
 	uint32_t status;
 	int ret;
 
+	if (launch->config->have_id) {
+		finish.id_block_uaddr = (uintptr_t)&launch->config->id_block;
+		finish.id_auth_uaddr = (uintptr_t)&launch->config->id_auth;
+		finish.auth_key_en = snp_id_auth_has_author(&launch->config->id_auth);
+	}
 	memcpy(finish.host_data, config->host_data, sizeof(finish.host_data));
 	do
 		ret = command(launch, SNP_CMD_LAUNCH_FINISH, "KVM_SEV_SNP_LAUNCH_FINISH", &finish,
 			      &status, err);
 	/* EBUSY comes before anything is measured; a second FINISH after anything else could
 	 * measure the vCPUs twice */
-	while (ret == -EBUSY && cc_retry(launch, &retry));
+	while (ret == -EBUSY && cc_retry(launch, &tries));
 	return ret < 0 ? ret : 0;
 }
 
@@ -286,22 +284,45 @@ static void snp_close(struct cc_launch *launch)
 	sys_close(launch->vm->h.sys, &launch->sev_fd);
 }
 
-static const struct cc_transition transitions[] = {
-	{CC_OPENED, CC_OP_VCPU, CC_OPENED},
-	{CC_OPENED, CC_OP_POPULATE, CC_POPULATED},
-	{CC_POPULATED, CC_OP_VCPU, CC_POPULATED},
-	{CC_POPULATED, CC_OP_FINISH, CC_SEALED},
-	{CC_CLOSED, 0, 0},
-};
+static bool measures(const struct load_item *item)
+{
+	return item->kind == LOAD_DATA;
+}
 
-const struct cc_ops cc_snp = {
+const struct cc_tech cc_snp = {
 	.name = "snp",
+	.remedy = "an AMD EPYC 7003 or later with SEV-SNP enabled in the firmware setup, Linux "
+		  "6.11 or later, and kvm_amd loaded with sev=1 sev_snp=1 are needed",
+	.steps =
+		(const char *const[CC_STEPS]){
+			"KVM_SEV_INIT2, KVM_SEV_SNP_LAUNCH_START: a new guest for the firmware",
+			cc_step_write,
+			cc_step_private,
+			"KVM_SEV_SNP_LAUNCH_UPDATE for each boot item, in their order: encrypts "
+			"its pages and measures them",
+			"KVM_SEV_SNP_LAUNCH_FINISH: encrypts and measures the registers of every "
+			"vCPU, seals the VM",
+			cc_step_start,
+		},
 	.vm_type = KVM_X86_SNP_VM,
+	.boot = BOOT_SNP,
 	.private_memory = true,
+	.registers = CC_ALL_CPUS,
+	.cpuid = snp_cpuid,
+	.files = snp_files,
+	.read = snp_read,
+	.demand = snp_demand,
+	.read_identity = snp_read_identity,
+	.check = snp_check,
+	.check_vcpu = snp_check_vcpu,
 	.firmware = true,
-	.transitions = transitions,
+	.zero_is_slow = true,
 	.open = snp_open,
 	.populate = snp_populate,
 	.finish = snp_finish,
 	.close = snp_close,
+	.measures = measures,
+	.measure = measure_snp,
+	.measure_vcpu = measure_snp_vmsa,
+	.check_identity = snp_check_identity,
 };

@@ -3,14 +3,17 @@
  * Intel TDX: INIT_VM, INIT_VCPU, INIT_MEM_REGION for each boot item, FINALIZE_VM (Linux,
  * Documentation/virt/kvm/x86/intel-tdx.rst).
  */
-#include "cc/launch_ops.h"
+#include "cc/measure_tdx.h"
+#include "cc/quote.h"
 #include "cc/tdx_config.h"
 #include "cc/tdx_cpuid.h"
+#include "cc/tech.h"
 #include "mem/convert.h"
 #include "vmm/base/bytes.h"
 #include "vmm/kvm/uapi_tdx.h"
 
 #include <errno.h>
+#include <nettle/nettle-meta.h>
 #include <stdlib.h>
 
 #define SEPT_VE_DISABLE (1ULL << 28)
@@ -33,7 +36,7 @@ static int command(const struct kvm_fd *h, uint32_t id, uint32_t flags, uint64_t
 static int init_vm(struct cc_launch *launch, const struct tdx_capabilities *caps,
 		   struct vmm_error *err)
 {
-	struct cc_retry retry = {0};
+	unsigned int tries = 0;
 	struct tdx_init_vm *init;
 	int ret;
 
@@ -44,7 +47,7 @@ static int init_vm(struct cc_launch *launch, const struct tdx_capabilities *caps
 	do /* EAGAIN: the CPU's random number generator ran dry */
 		ret = command(&launch->vm->h, TDX_CMD_INIT_VM, 0, (uintptr_t)init,
 			      "KVM_TDX_INIT_VM", err);
-	while (ret == -EAGAIN && cc_retry(launch, &retry));
+	while (ret == -EAGAIN && cc_retry(launch, &tries));
 	free(init);
 	if (ret == -ENOSPC)
 		vmm_error_hint(err, "all TDX private key ids of the host are in use");
@@ -132,7 +135,7 @@ static int tdx_populate(struct cc_launch *launch, const struct load_item *item,
 		.nr_pages = item->len / PAGE_SIZE,
 	};
 	uint32_t flags = item->measured ? TDX_MEASURE_MEMORY_REGION : 0;
-	struct cc_retry retry = {0};
+	unsigned int tries = 0;
 	bool again;
 
 	while (region.nr_pages > 0) {
@@ -151,12 +154,12 @@ static int tdx_populate(struct cc_launch *launch, const struct load_item *item,
 		launch->stats.pages += left - region.nr_pages;
 		again = ret >= 0 || ret == -EINTR || ret == -EAGAIN || ret == -EBUSY;
 		if (region.nr_pages < left && again) {
-			retry.tries = 0;
+			tries = 0;
 			continue;
 		}
 		if (ret >= 0)
 			ret = vmm_error_set(err, -EIO, "KVM_TDX_INIT_MEM_REGION makes no progress");
-		if (again && cc_retry(launch, &retry))
+		if (again && cc_retry(launch, &tries))
 			continue;
 		vmm_error_prefix(err, "%s at %#llx", item->name, (unsigned long long)region.gpa);
 		return ret;
@@ -166,31 +169,102 @@ static int tdx_populate(struct cc_launch *launch, const struct load_item *item,
 
 static int tdx_finish(struct cc_launch *launch, struct vmm_error *err)
 {
-	struct cc_retry retry = {0};
+	unsigned int tries = 0;
 	int ret;
 
 	do
 		ret = command(&launch->vm->h, TDX_CMD_FINALIZE_VM, 0, 0, "KVM_TDX_FINALIZE_VM",
 			      err);
-	while ((ret == -EBUSY || ret == -EAGAIN || ret == -EINTR) && cc_retry(launch, &retry));
+	while ((ret == -EBUSY || ret == -EAGAIN || ret == -EINTR) && cc_retry(launch, &tries));
 	return ret < 0 ? ret : 0;
 }
 
-static const struct cc_transition transitions[] = {
-	{CC_OPENED, CC_OP_VCPU, CC_VCPUS},	  {CC_VCPUS, CC_OP_VCPU, CC_VCPUS},
-	{CC_VCPUS, CC_OP_POPULATE, CC_POPULATED}, /* pages are added through a vCPU */
-	{CC_POPULATED, CC_OP_FINISH, CC_SEALED},  {CC_CLOSED, 0, 0},
-};
+/* --- the configuration ------------------------------------------------------------------------ */
 
-const struct cc_ops cc_tdx = {
+static int tdx_read(struct cc_config *config, const struct sys *sys, struct vmm_error *err)
+{
+	if (!config->tdx.mrconfigid_file)
+		return 0;
+	return cc_hash_file("tdx.mrconfigid-file", config->tdx.mrconfigid_file, &nettle_sha384,
+			    config->tdx.mrconfigid, sys, err);
+}
+
+/* Where quotes come from is looked at when the guest asks for one. */
+static int tdx_read_identity(struct cc_config *config, const struct sys *sys, struct vmm_error *err)
+{
+	struct quote_address address;
+
+	(void)sys;
+	return config->tdx.quote_socket
+		       ? quote_address_parse(&address, config->tdx.quote_socket, err)
+		       : 0;
+}
+
+static int tdx_demand(struct cc_config *config, const struct boot_demand *demand,
+		      struct vmm_error *err)
+{
+	struct cc_tdx_config *tdx = &config->tdx;
+
+	if (!demand->has_policy)
+		return 0;
+	return cc_take("tdx.attributes", tdx->have_attributes, demand->policy, &tdx->attributes,
+		       err);
+}
+
+static int tdx_check_vcpu(const struct cc_config *config, const struct load_vcpu *vcpu,
+			  struct vmm_error *err)
+{
+	(void)config;
+	return vmm_error_set(
+		err, -ENOTSUP,
+		"there are registers for vCPU %u, but in a TD the TDX module sets them", vcpu->id);
+}
+
+static bool measures(const struct load_item *item)
+{
+	return item->measured;
+}
+
+const struct cc_tech cc_tdx = {
 	.name = "tdx",
+	.remedy = "an Intel CPU with TDX enabled in the firmware setup, Linux 6.16 or later, and "
+		  "kvm_intel loaded with tdx=1 are needed",
+	.steps =
+		(const char *const[CC_STEPS]){
+			"KVM_TDX_INIT_VM, KVM_TDX_INIT_VCPU: a new guest for the TDX module",
+			cc_step_write,
+			cc_step_private,
+			"KVM_TDX_INIT_MEM_REGION for each boot item, in their order: encrypts its "
+			"pages and measures them",
+			"KVM_TDX_FINALIZE_VM: seals the VM",
+			cc_step_start,
+		},
 	.vm_type = KVM_X86_TDX_VM,
+	.boot = BOOT_TDX,
 	.private_memory = true,
+	/* KVM cannot see a TD's end of interrupt, so it offers local APICs only (Linux,
+	 * Documentation/virt/kvm/x86/intel-tdx.rst) */
+	.split_irqchip = true,
+	/* a crystal clock of 25 MHz (Intel TDX Module ABI, CPUID leaf 0x15) */
+	.bus_cycle_ns = 40,
+	.least_leaf = 0x1f,
+	.registers = CC_NOBODY,
+	.files =
+		(const struct cc_file[]){
+			{"tdx.mrconfigid-file", offsetof(struct cc_keys, tdx.mrconfigid_file)},
+			{0},
+		},
+	.read = tdx_read,
+	.demand = tdx_demand,
+	.read_identity = tdx_read_identity,
+	.check_vcpu = tdx_check_vcpu,
 	.firmware = true,
 	.zero_needs_source = true,
-	.transitions = transitions,
+	.vcpus_first = true,
 	.open = tdx_open,
 	.vcpu = tdx_vcpu,
 	.populate = tdx_populate,
 	.finish = tdx_finish,
+	.measures = measures,
+	.measure = measure_tdx,
 };

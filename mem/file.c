@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <nettle/nettle-meta.h>
+#include <nettle/sha2.h>
 #include <sys/mman.h>
 
 /* A stop is looked for between two of these. */
@@ -131,6 +133,28 @@ static int look_up(const struct mem_file *file, uint64_t offset, uint64_t len,
 		return 0;
 	ret = mem_file_read(file, offset, &byte, 1, err);
 	return ret < 0 ? ret : mem_file_read(file, offset + len - 1, &byte, 1, err);
+}
+
+int mem_file_hash(const struct mem_file *file, const struct nettle_hash *hash, uint8_t *digest,
+		  struct vmm_error *err)
+{
+	union {
+		struct sha256_ctx sha256;
+		struct sha512_ctx sha512; /* also that of SHA-384 */
+	} ctx;
+	uint8_t buf[16384];
+	int ret = 0;
+
+	hash->init(&ctx);
+	for (uint64_t at = 0; ret == 0 && at < file->size; at += sizeof(buf)) {
+		size_t len = file->size - at < sizeof(buf) ? file->size - at : sizeof(buf);
+
+		ret = mem_file_read(file, at, buf, len, err);
+		if (ret == 0)
+			hash->update(&ctx, len, buf);
+	}
+	hash->digest(&ctx, hash->digest_size, digest);
+	return ret;
 }
 
 int mem_file_load(const struct mem_file *file, uint64_t offset, const struct guest_mem *mem,

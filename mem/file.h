@@ -29,7 +29,12 @@ struct mem_file mem_file_part(const struct mem_file *file, uint64_t offset, uint
 int mem_file_read(const struct mem_file *file, uint64_t offset, void *buf, size_t len,
 		  struct vmm_error *err);
 
-/* The same into guest memory; -EFAULT when [gpa, gpa + len) is not all inside one region, -ECANCELED
+/* The digest of all of it. */
+struct nettle_hash;
+int mem_file_hash(const struct mem_file *file, const struct nettle_hash *hash, uint8_t *digest,
+		  struct vmm_error *err);
+
+/* Reads into guest memory; -EFAULT when [gpa, gpa + len) is not all inside one region, -ECANCELED
  * when the VM is stopped meanwhile. Where nobody looks at the contents (mem->unseen) only the first and
  * the last byte are read, of however much. */
 int mem_file_load(const struct mem_file *file, uint64_t offset, const struct guest_mem *mem,

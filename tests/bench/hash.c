@@ -6,7 +6,7 @@
  * and again for SECONDS. Uses the CPUs that it may run on. Writes a line of JSON: bytes that went
  * through SHA-384 per second, those of page records included, and bytes of content per second.
  */
-#include "cc/measure.h"
+#include "cc/tech.h"
 #include "vmm/base/bytes.h"
 
 #include <err.h>
@@ -66,7 +66,7 @@ static void measure(const struct cc_config *config, uint64_t len, double seconds
 		rounds++;
 		took = seconds_now() - start;
 	} while (took < seconds);
-	page = 4096 + (config->tech == CC_SNP ? SNP_RECORDS : TDX_RECORDS);
+	page = 4096 + (config->tech == &cc_snp ? SNP_RECORDS : TDX_RECORDS);
 	printf("{\"hashed_per_s\": %.0f, \"content_per_s\": %.0f}\n",
 	       (double)(rounds * len) / 4096 * page / took, (double)(rounds * len) / took);
 	mem_destroy(&mem);
@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 
 	if (argc != 4)
 		errx(1, "usage: bench-hash snp|tdx MIB SECONDS");
-	config.tech = strcmp(argv[1], "snp") == 0 ? CC_SNP : CC_TDX;
+	config.tech = strcmp(argv[1], "snp") == 0 ? &cc_snp : &cc_tdx;
 	measure(&config, MIB(strtoull(argv[2], NULL, 10)), strtod(argv[3], NULL));
 	return 0;
 }

@@ -66,26 +66,28 @@ enum failing_variant {
 #define VARIANTS     6
 #define FIRST_OF_SNP VARIANT_ID_BLOCK /* those before it are for every technology */
 
-static uint8_t failing_id_block[SNP_ID_BLOCK_SIZE], failing_id_auth[SNP_ID_AUTH_SIZE];
+static struct snp_id_block failing_id_block;
+static struct snp_id_auth failing_id_auth;
 
 /* For the launch that launch_load() makes with these settings: measures a first one. */
 static inline void failing_make_id(unsigned int mode)
 {
-	launch_init(&t, CC_SNP, mode, FAILING_VCPUS);
+	launch_init(&t, &cc_snp, mode, FAILING_VCPUS);
 	t.config.snp.features = 0x21;
 	must(launch_all(&t), &t);
-	memcpy(failing_id_block, t.expected.digest, CC_DIGEST);
-	put_le32(failing_id_block + 0x50, 1);
-	put_le64(failing_id_block + 0x58, t.config.snp.policy);
-	put_le32(failing_id_auth, 1);
-	put_le32(failing_id_auth + 4, 1);
-	failing_id_auth[0x40] = failing_id_auth[0x680] = 1; /* signatures that the model takes */
+	memcpy(failing_id_block.launch_digest, t.expected.digest, CC_DIGEST);
+	failing_id_block.version = 1;
+	failing_id_block.policy = t.config.snp.policy;
+	failing_id_auth.key_algorithm = failing_id_auth.author_algorithm = 1;
+	failing_id_auth.signature[0] = failing_id_auth.author_signature[0] =
+		1; /* signatures that the model takes */
 	launch_close(&t);
 }
 
-static inline void failing_init(enum cc_tech tech, unsigned int mode, enum failing_variant variant)
+static inline void failing_init(const struct cc_tech *tech, unsigned int mode,
+				enum failing_variant variant)
 {
-	if (variant == VARIANT_ID_BLOCK && failing_id_block[0x50] == 0)
+	if (variant == VARIANT_ID_BLOCK && failing_id_block.version == 0)
 		failing_make_id(mode);
 	launch_init(&t, tech, mode, FAILING_VCPUS);
 	t.config.snp.features = 0x21;
@@ -99,12 +101,13 @@ static inline void failing_init(enum cc_tech tech, unsigned int mode, enum faili
 		t.config.copy = true;
 		break;
 	case VARIANT_ID_BLOCK:
-		t.config.snp.id_block = failing_id_block;
-		t.config.snp.id_auth = failing_id_auth;
+		t.config.have_id = true;
+		t.config.id_block = failing_id_block;
+		t.config.id_auth = failing_id_auth;
 		break;
 	case VARIANT_CERTS:
 		model_snp_set_certs(t.m);
-		t.config.snp.request_certs = true;
+		t.config.snp.certs = (char[]){"certs"};
 		break;
 	case VARIANT_CORRECTED:
 		model_snp_lacks(t.m, 7, 0, 1, 1u << 18);

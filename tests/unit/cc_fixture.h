@@ -8,8 +8,8 @@
 #ifndef TESTS_UNIT_CC_FIXTURE_H
 #define TESTS_UNIT_CC_FIXTURE_H
 
-#include "cc/launch.h"
 #include "cc/measure.h"
+#include "cc/tech.h"
 #include "mem/convert.h"
 #include "mem/mode.h"
 #include "tests/mock/model_snp.h"
@@ -85,7 +85,7 @@ static inline void launch_keep_line(void *ctx, int level, const char *line)
 	snprintf(t->logged + used, sizeof(t->logged) - used, "%s\n", line);
 }
 
-static inline void launch_init(struct launch *t, enum cc_tech tech, unsigned int mode,
+static inline void launch_init(struct launch *t, const struct cc_tech *tech, unsigned int mode,
 			       uint32_t vcpus)
 {
 	memset(t, 0, sizeof(*t));
@@ -131,11 +131,11 @@ static inline void launch_close(struct launch *t)
 
 static inline int launch_create_vm(struct launch *t)
 {
-	bool tdx = t->config.tech == CC_TDX;
+	bool tdx = t->config.tech == &cc_tdx;
 	int ret = kvm_system_open(&t->kvm, model_sys(t->m), &t->err);
 
 	if (ret == 0)
-		ret = kvm_vm_create(&t->vm, &t->kvm, cc_vm_type(t->config.tech), &t->err);
+		ret = kvm_vm_create(&t->vm, &t->kvm, t->config.tech->vm_type, &t->err);
 	if (ret >= 0 && tdx)
 		ret = kvm_vm_enable_cap(&t->vm, KVM_CAP_SPLIT_IRQCHIP, 24, &t->err);
 	if (ret >= 0 && tdx)
@@ -163,7 +163,7 @@ static inline int launch_memory(struct launch *t)
 
 	mem_init(&t->mem, model_sys(t->m), &t->vm, MEM_PAGES_SMALL);
 	t->mem.pause = launch_no_pause;
-	ret = mem_probe(&t->vm, cc_vm_type(t->config.tech), &offer, &t->err);
+	ret = mem_probe(&t->vm, t->config.tech->vm_type, &offer, &t->err);
 	if (ret == 0)
 		ret = mem_set_mode(&t->mem, &offer, MEM_MODE_AUTO, &t->err);
 	if (ret == 0)
@@ -189,7 +189,7 @@ static inline struct load_item *launch_item(struct launch *t, const char *name, 
 
 static inline void launch_load_snp(struct launch *t)
 {
-	bool firmware = t->config.tech == CC_SNP;
+	bool firmware = t->config.tech == &cc_snp;
 
 	launch_item(t, "kernel", PAGES(16), 9, LOAD_DATA);
 	launch_item(t, "parameters", PAGES(1), 1, LOAD_UNMEASURED);
@@ -225,7 +225,7 @@ static inline void launch_load_tdx(struct launch *t)
 
 static inline void launch_load(struct launch *t)
 {
-	if (t->config.tech == CC_TDX)
+	if (t->config.tech == &cc_tdx)
 		launch_load_tdx(t);
 	else
 		launch_load_snp(t);
@@ -258,7 +258,7 @@ static inline int launch_vcpus(struct launch *t)
 
 static inline int launch_measure(struct launch *t)
 {
-	if (t->config.tech == CC_SW_PROTECTED || t->config.tech == CC_NONE)
+	if (t->config.tech == &cc_sw_protected || t->config.tech == &cc_none)
 		return 0;
 	return cc_measure(&t->config, &t->plan, &t->mem, &t->expected, &t->err);
 }

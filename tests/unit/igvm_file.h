@@ -25,7 +25,7 @@ static struct boot_demand demand;
 static struct vmm_error err;
 
 static const struct cc_config snp_config = {
-	.tech = CC_SNP, .vcpus = VCPUS, .snp = {.policy = 0x30000, .features = 1}};
+	.tech = &cc_snp, .vcpus = VCPUS, .snp = {.policy = 0x30000, .features = 1}};
 
 static inline void file_read(const char *name)
 {

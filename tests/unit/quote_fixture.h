@@ -8,8 +8,8 @@
 
 #include "tests/unit/mem_fixture.h"
 
-#include "vmm/machine/quote.h"
-#include "vmm/machine/quote_frame.h"
+#include "cc/quote.h"
+#include "cc/quote_frame.h"
 
 #include <dirent.h>
 #include <poll.h>

@@ -2,6 +2,7 @@
 /* The checks that span keys: what is missing, what excludes what, what is there twice. */
 #include "vmm/config/check.h"
 
+#include "cc/tech.h"
 #include "vmm/config/schema.h"
 
 #include <errno.h>
@@ -18,6 +19,11 @@ struct checker {
 	config_complaint_fn *complain;
 	void *ctx;
 };
+
+static const struct cc_tech *tech_of(const struct checker *c)
+{
+	return cc_techs[c->config->machine.cc];
+}
 
 /* "KEY: what is wrong with it" */
 static void complain(const struct checker *c, const char *fmt, ...)
@@ -85,33 +91,31 @@ static void check_boot(const struct checker *c)
 static void check_machine(const struct checker *c)
 {
 	const struct config_machine *machine = &c->config->machine;
+	bool private = tech_of(c)->private_memory;
 
-	if (machine->cc != CONFIG_CC_NONE && machine->memory_mode == CONFIG_MEMORY_SHARED)
+	if (private && machine->memory_mode == CONFIG_MEMORY_SHARED)
 		complain(
 			c,
 			"machine.memory-mode: a confidential VM needs private memory: not \"shared\"");
-	if (machine->cc == CONFIG_CC_NONE && machine->memory_mode == CONFIG_MEMORY_SPLIT)
+	if (!private && machine->memory_mode == CONFIG_MEMORY_SPLIT)
 		complain(c,
 			 "machine.memory-mode: a plain VM has no private memory: it is \"shared\"");
-	if (machine->memory_source == CONFIG_SOURCE_COPY &&
-	    (machine->cc == CONFIG_CC_NONE || machine->cc == CONFIG_CC_SW_PROTECTED))
+	if (machine->memory_source == CONFIG_SOURCE_COPY && !tech_of(c)->firmware)
 		complain(
 			c,
 			"machine.memory-source: only firmware copies pages: this needs cc = \"snp\" or \"tdx\"");
 	if (machine->hugepages == CONFIG_HUGEPAGES_RESERVED &&
-	    (machine->cc != CONFIG_CC_NONE || machine->memory_mode == CONFIG_MEMORY_IN_PLACE))
+	    (private || machine->memory_mode == CONFIG_MEMORY_IN_PLACE))
 		complain(c, "machine.hugepages: guest_memfd, which %s, has no huge pages",
-			 machine->cc != CONFIG_CC_NONE ? "a confidential VM needs"
-						       : "memory-mode asks for");
+			 private ? "a confidential VM needs" : "memory-mode asks for");
 }
 
 static void check_cc(const struct checker *c)
 {
-	const struct config_snp *snp = &c->config->snp;
-	const struct config_tdx *tdx = &c->config->tdx;
-	enum config_cc cc = c->config->machine.cc;
+	const struct cc_snp_config *snp = &c->config->cc.snp;
+	const struct cc_tdx_config *tdx = &c->config->cc.tdx;
 
-	if ((cc == CONFIG_CC_SNP || cc == CONFIG_CC_AUTO) && !(snp->policy & SNP_POLICY_ONE))
+	if (tech_of(c)->boot == BOOT_SNP && !(snp->policy & SNP_POLICY_ONE))
 		complain(c, "snp.policy: bit 17 must be 1, as in 0x30000");
 	if (snp->have_vcpu_type && snp->have_vcpu_sig)
 		complain(c, "snp.vcpu-sig: says the same as vcpu-type: remove one of them");
@@ -167,7 +171,7 @@ static void check_net(const struct checker *c, size_t i)
 		return;
 	if (net->socket)
 		complain(c, "net[%zu].vhost: is for tap interfaces, not for sockets", i);
-	if (c->config->machine.cc != CONFIG_CC_NONE)
+	if (tech_of(c)->private_memory)
 		complain(
 			c,
 			"net[%zu].vhost: a VM with private memory cannot have it: the kernel would "

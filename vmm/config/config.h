@@ -11,6 +11,7 @@
 #ifndef VMM_CONFIG_CONFIG_H
 #define VMM_CONFIG_CONFIG_H
 
+#include "cc/config.h"
 #include "vmm/base/endpoint.h"
 #include "vmm/base/error.h"
 #include "vmm/config/faults.h"
@@ -21,14 +22,6 @@
 
 #define CONFIG_MAX_DISKS 16
 #define CONFIG_MAX_NETS	 16
-
-enum config_cc {
-	CONFIG_CC_NONE,
-	CONFIG_CC_AUTO,
-	CONFIG_CC_SW_PROTECTED,
-	CONFIG_CC_SNP,
-	CONFIG_CC_TDX,
-};
 
 enum config_memory_mode {
 	CONFIG_MEMORY_AUTO,
@@ -62,7 +55,7 @@ enum config_vhost {
 struct config_machine {
 	uint32_t vcpus;	 /* 1..255; the host's own limit is checked later */
 	uint64_t memory; /* bytes, a multiple of 2 MiB, at least 32 MiB */
-	enum config_cc cc;
+	uint32_t cc;	 /* which of cc_techs[] */
 	enum config_memory_mode memory_mode;
 	enum config_memory_source memory_source;
 	enum config_hugepages hugepages; /* of a plain VM */
@@ -78,37 +71,6 @@ struct config_boot {
 	char *firmware;
 	char *igvm;
 	bool device_tree; /* hand the guest a device tree beside the ACPI tables */
-};
-
-struct config_snp {
-	uint64_t policy; /* default 0x30000 */
-	bool have_policy;
-	uint32_t vcpu_sig;   /* CPUID leaf 1 EAX for the VMSA, from vcpu-type or vcpu-sig */
-	bool have_vcpu_type; /* which of the two it came from */
-	bool have_vcpu_sig;
-	uint64_t guest_features; /* SEV_FEATURES, default 1 */
-	bool have_guest_features;
-	uint32_t cbit;	       /* position of the C-bit; 0: none. Default 51 */
-	uint8_t host_data[32]; /* from host-data (hex) */
-	bool have_host_data;
-	char *host_data_file;
-	uint8_t gosvw[16];
-	uint32_t ghcb_version; /* 0: KVM's default */
-	bool vcek_disabled;
-	char *id_block;
-	char *id_auth;
-	char *certs;
-};
-
-struct config_tdx {
-	uint64_t attributes; /* default 0x10000000 */
-	bool have_attributes;
-	uint8_t mrconfigid[48];
-	uint8_t mrowner[48];
-	uint8_t mrownerconfig[48];
-	bool have_mrconfigid;
-	char *mrconfigid_file;
-	char *quote_socket; /* vsock:CID:PORT or the path of a Unix socket */
 };
 
 struct config_serial {
@@ -179,8 +141,7 @@ struct config_log {
 struct vmm_config {
 	struct config_machine machine;
 	struct config_boot boot;
-	struct config_snp snp;
-	struct config_tdx tdx;
+	struct cc_keys cc; /* [snp], [tdx] */
 	struct config_serial serial;
 	struct config_disk disk[CONFIG_MAX_DISKS];
 	size_t ndisks;

@@ -29,14 +29,17 @@ static void add_size(char *out, uint64_t bytes)
 }
 
 /* "none", "EPYC" (-v1 to -v5) or "EPYC-Turin" (-v1) */
-static void add_choices(char *out, const struct schema_choice *choices)
+static void add_choices(char *out, const struct schema *key)
 {
-	for (const struct schema_choice *c = choices; c->name; c++) {
-		add(out, "%s\"%s\"", c == choices ? "" : c[1].name ? ", " : " or ", c->name);
-		if (c->versions == 1)
+	struct schema_choice c = schema_choice(key, 0), next;
+
+	for (size_t i = 0; c.name; i++, c = next) {
+		next = schema_choice(key, i + 1);
+		add(out, "%s\"%s\"", i == 0 ? "" : next.name ? ", " : " or ", c.name);
+		if (c.versions == 1)
 			add(out, " (-v1)");
-		else if (c->versions)
-			add(out, " (-v1 to -v%" PRIu32 ")", c->versions);
+		else if (c.versions)
+			add(out, " (-v1 to -v%" PRIu32 ")", c.versions);
 	}
 }
 
@@ -69,7 +72,7 @@ void describe_type(const struct schema *key, char out[DESCRIPTION_MAX])
 		if (key->multiple)
 			add_size(out, key->multiple);
 	} else if (key->type == SCHEMA_CHOICE) {
-		add_choices(out, key->choices);
+		add_choices(out, key);
 	} else if (key->type == SCHEMA_HEX) {
 		add(out, "a string of %" PRIu64 " hexadecimal digits", key->max * 2);
 	} else if (key->type == SCHEMA_STRING && key->max) {
@@ -85,7 +88,7 @@ void describe_header(const struct schema *table, char out[HEADER_MAX])
 /* What a key is when not given; nothing if it then does not apply. */
 static void add_default(char *out, const struct schema *key)
 {
-	const struct schema_choice *c = key->choices;
+	struct schema_choice c;
 
 	switch (key->type) {
 	case SCHEMA_BOOL:
@@ -101,9 +104,9 @@ static void add_default(char *out, const struct schema *key)
 		add(out, "\"");
 		break;
 	case SCHEMA_CHOICE:
-		while (c->value != key->number)
-			c++;
-		add(out, "; default \"%s\"", c->name);
+		for (size_t i = 0; (c = schema_choice(key, i)).value != key->number; i++)
+			;
+		add(out, "; default \"%s\"", c.name);
 		break;
 	case SCHEMA_OUTPUT:
 		add(out, "; default \"stdio\"");

@@ -9,16 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
-static_assert(sizeof(enum config_cc) == sizeof(uint32_t), "choices are stored as 32 bits");
-
-static const struct schema_choice cc[] = {
-	{.name = "none", .value = CONFIG_CC_NONE},
-	{.name = "auto", .value = CONFIG_CC_AUTO},
-	{.name = "sw-protected", .value = CONFIG_CC_SW_PROTECTED},
-	{.name = "snp", .value = CONFIG_CC_SNP},
-	{.name = "tdx", .value = CONFIG_CC_TDX},
-	{0},
-};
+static_assert(sizeof(enum config_memory_mode) == sizeof(uint32_t), "choices are stored as 32 bits");
 
 static const struct schema_choice memory_mode[] = {
 	{.name = "auto", .value = CONFIG_MEMORY_AUTO},
@@ -133,8 +124,9 @@ const struct schema schema[] = {
 	/* KVM takes memory slots of less than 2^31 pages, 8 TiB */
 	SIZE("memory", machine.memory, MIB(32), GIB(4 << 10), MIB(2), MIB(512),
 	     "guest memory, in steps of 2M"),
-	CHOICE("cc", machine.cc, cc, CONFIG_CC_NONE,
-	       "confidential computing; auto is snp, else tdx, else an error"),
+	CHOICE("cc", machine.cc, NULL, 0,
+	       "confidential computing; auto is snp, else tdx, else an error",
+	       .choice_name = cc_tech_name),
 	CHOICE("memory-mode", machine.memory_mode, memory_mode, CONFIG_MEMORY_AUTO,
 	       "how private and shared memory are kept; auto asks the host"),
 	CHOICE("memory-source", machine.memory_source, memory_source, CONFIG_SOURCE_AUTO,
@@ -160,40 +152,41 @@ const struct schema schema[] = {
 	     "give the kernel a device tree beside the ACPI tables"),
 
 	TABLE(snp, "AMD SEV-SNP, when [machine] cc says so"),
-	BITS("policy", snp.policy, 0x30000, /* SMT allowed, and the bit that must be 1 */
-	     "guest policy", .given = AT(snp.have_policy)),
-	CHOICE("vcpu-type", snp.vcpu_sig, vcpu_type, SIG_NAPLES,
+	BITS("policy", cc.snp.policy, 0x30000, /* SMT allowed, and the bit that must be 1 */
+	     "guest policy", .given = AT(cc.snp.have_policy)),
+	CHOICE("vcpu-type", cc.snp.vcpu_sig, vcpu_type, SIG_NAPLES,
 	       "the CPU whose signature goes into the measured vCPU state",
-	       .given = AT(snp.have_vcpu_type)),
-	NUMBER("vcpu-sig", snp.vcpu_sig, 0, UINT32_MAX, SIG_NAPLES,
+	       .given = AT(cc.snp.have_vcpu_type)),
+	NUMBER("vcpu-sig", cc.snp.vcpu_sig, 0, UINT32_MAX, SIG_NAPLES,
 	       "the same as a number, CPUID leaf 1 EAX", .hex = true,
-	       .given = AT(snp.have_vcpu_sig)),
-	BITS("guest-features", snp.guest_features, 1, /* SNPActive */
-	     "SEV_FEATURES of the measured vCPU state", .given = AT(snp.have_guest_features)),
-	NUMBER("cbit", snp.cbit, 0, 62, 51, /* Milan to Turin */
+	       .given = AT(cc.snp.have_vcpu_sig)),
+	BITS("guest-features", cc.snp.features, 1, /* SNPActive */
+	     "SEV_FEATURES of the measured vCPU state", .given = AT(cc.snp.have_features)),
+	NUMBER("cbit", cc.snp.cbit, 0, 62, 51, /* Milan to Turin */
 	       "position of the C-bit in page tables, as the host's CPU has it; 0: none"),
-	HEX("host-data", snp.host_data, "returned in every attestation report",
-	    .given = AT(snp.have_host_data)),
-	PATH("host-data-file", snp.host_data_file, "the same: the SHA-256 of this file"),
-	HEX("gosvw", snp.gosvw,
+	HEX("host-data", cc.snp.host_data, "returned in every attestation report",
+	    .given = AT(cc.snp.have_host_data)),
+	PATH("host-data-file", cc.snp.host_data_file, "the same: the SHA-256 of this file"),
+	HEX("gosvw", cc.snp.gosvw,
 	    "workarounds that the guest finds in its secrets page; not measured"),
-	NUMBER("ghcb-version", snp.ghcb_version, 0, UINT16_MAX, 0,
+	NUMBER("ghcb-version", cc.snp.ghcb_version, 0, UINT16_MAX, 0,
 	       "highest version of the GHCB protocol that the guest is offered; 0: KVM's default"),
-	BOOL("vcek-disabled", snp.vcek_disabled, false,
+	BOOL("vcek-disabled", cc.snp.vcek_disabled, false,
 	     "attestation reports are not signed with the chip's own key"),
-	PATH("id-block", snp.id_block, "ID block, 96 bytes raw or in base64"),
-	PATH("id-auth", snp.id_auth, "ID authentication information, 4096 bytes raw or in base64"),
-	PATH("certs", snp.certs, "certificate table for extended guest requests"),
+	PATH("id-block", cc.snp.id_block, "ID block, 96 bytes raw or in base64"),
+	PATH("id-auth", cc.snp.id_auth,
+	     "ID authentication information, 4096 bytes raw or in base64"),
+	PATH("certs", cc.snp.certs, "certificate table for extended guest requests"),
 
 	TABLE(tdx, "Intel TDX, when [machine] cc says so"),
-	BITS("attributes", tdx.attributes, 0x10000000, /* SEPT_VE_DISABLE */
-	     "TD attributes", .given = AT(tdx.have_attributes)),
-	HEX("mrconfigid", tdx.mrconfigid, "MRCONFIGID, reported in quotes",
-	    .given = AT(tdx.have_mrconfigid)),
-	PATH("mrconfigid-file", tdx.mrconfigid_file, "the same: the SHA-384 of this file"),
-	HEX("mrowner", tdx.mrowner, "MROWNER, reported in quotes"),
-	HEX("mrownerconfig", tdx.mrownerconfig, "MROWNERCONFIG, reported in quotes"),
-	ROW(ENDPOINT, "quote-socket", tdx.quote_socket, .help = "the quote generation service"),
+	BITS("attributes", cc.tdx.attributes, 0x10000000, /* SEPT_VE_DISABLE */
+	     "TD attributes", .given = AT(cc.tdx.have_attributes)),
+	HEX("mrconfigid", cc.tdx.mrconfigid, "MRCONFIGID, reported in quotes",
+	    .given = AT(cc.tdx.have_mrconfigid)),
+	PATH("mrconfigid-file", cc.tdx.mrconfigid_file, "the same: the SHA-384 of this file"),
+	HEX("mrowner", cc.tdx.mrowner, "MROWNER, reported in quotes"),
+	HEX("mrownerconfig", cc.tdx.mrownerconfig, "MROWNERCONFIG, reported in quotes"),
+	ROW(ENDPOINT, "quote-socket", cc.tdx.quote_socket, .help = "the quote generation service"),
 
 	TABLE(serial, "the serial port"),
 	OUTPUT("output", serial.output, ENDPOINT_STDIO, "where the serial port goes"),
@@ -306,6 +299,13 @@ const struct schema *schema_nearest(const struct schema *table, const char *name
 		}
 	}
 	return best;
+}
+
+struct schema_choice schema_choice(const struct schema *key, size_t i)
+{
+	if (key->choices)
+		return key->choices[i];
+	return (struct schema_choice){.name = key->choice_name(i), .value = (uint32_t)i};
 }
 
 /* --- in a configuration ----------------------------------------------------------------------- */

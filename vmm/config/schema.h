@@ -56,6 +56,7 @@ struct schema {
 	uint64_t number; /* default of all but strings and paths; of an output, its kind */
 	char *text;	 /* default of those; not allocated: the field points here. May be NULL */
 	const struct schema_choice *choices;
+	const char *(*choice_name)(size_t value); /* instead: names of 0, 1, …, then NULL */
 };
 
 extern const struct schema schema[];
@@ -67,6 +68,9 @@ const struct schema *schema_next(const struct schema *table, const struct schema
 /* By name, and by the name most like it, if half of it agrees; NULL if there is none. */
 const struct schema *schema_find(const struct schema *table, const char *name, size_t len);
 const struct schema *schema_nearest(const struct schema *table, const char *name, size_t len);
+
+/* The i-th choice of a key; behind the last one without a name. */
+struct schema_choice schema_choice(const struct schema *key, size_t i);
 
 /* The field of a key (in element `index` of an array of tables), and how many elements there are. */
 void *schema_field(const struct schema *table, const struct schema *key, struct vmm_config *config,

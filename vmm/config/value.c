@@ -111,12 +111,13 @@ static bool is_choice(const struct schema_choice *choice, const struct tree_node
 
 static bool read_choice(const struct schema *key, const struct tree_node *value, uint64_t *out)
 {
-	const struct schema_choice *c = key->choices;
+	struct schema_choice c;
 
-	while (c->name && !is_choice(c, value))
-		c++;
-	*out = c->value;
-	return c->name != NULL;
+	for (size_t i = 0; (c = schema_choice(key, i)).name; i++)
+		if (is_choice(&c, value))
+			break;
+	*out = c.value;
+	return c.name != NULL;
 }
 
 /* --- bytes ------------------------------------------------------------------------------------ */
@@ -309,7 +310,7 @@ static int store(const struct schema *key, void *field, const struct tree_node *
 		return read_hex(key, value, field, err);
 	case SCHEMA_CHOICE:
 	case SCHEMA_NUMBER:
-		if (!(key->choices ? read_choice : read_integer)(key, value, &number))
+		if (!(key->type == SCHEMA_CHOICE ? read_choice : read_integer)(key, value, &number))
 			return expected(key, value, err);
 		*(uint32_t *)field = (uint32_t)number;
 		return 0;

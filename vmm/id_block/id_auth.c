@@ -10,15 +10,6 @@
 #include <nettle/sha2.h>
 #include <string.h>
 
-enum {
-	AUTH_ID_ALGORITHM = 0x000,
-	AUTH_AUTHOR_ALGORITHM = 0x004,
-	AUTH_BLOCK_SIGNATURE = 0x040,
-	AUTH_ID_KEY = 0x240,
-	AUTH_ID_KEY_SIGNATURE = 0x680,
-	AUTH_AUTHOR_KEY = 0x880,
-};
-
 #define ALGORITHM_ECDSA_P384_SHA384 1
 #define CURVE_P384		    2
 
@@ -66,19 +57,17 @@ static int put_signature(uint8_t *out, const struct id_key *key, const void *dat
 	return 0;
 }
 
-int id_auth_make(const uint8_t block[SNP_ID_BLOCK_SIZE], const struct id_key *id_key,
-		 const struct id_key *author, uint8_t out[SNP_ID_AUTH_SIZE], struct vmm_error *err)
+int id_auth_make(const struct snp_id_block *block, const struct id_key *id_key,
+		 const struct id_key *author, struct snp_id_auth *out, struct vmm_error *err)
 {
 	int ret;
 
-	memset(out, 0, SNP_ID_AUTH_SIZE);
-	put_le32(out + AUTH_ID_ALGORITHM, ALGORITHM_ECDSA_P384_SHA384);
-	id_public_key_encode(id_key_public(id_key), out + AUTH_ID_KEY);
-	ret = put_signature(out + AUTH_BLOCK_SIGNATURE, id_key, block, SNP_ID_BLOCK_SIZE, err);
+	*out = (struct snp_id_auth){.key_algorithm = ALGORITHM_ECDSA_P384_SHA384};
+	id_public_key_encode(id_key_public(id_key), out->key);
+	ret = put_signature(out->signature, id_key, block, sizeof(*block), err);
 	if (ret < 0 || !author)
 		return ret;
-	put_le32(out + AUTH_AUTHOR_ALGORITHM, ALGORITHM_ECDSA_P384_SHA384);
-	id_public_key_encode(id_key_public(author), out + AUTH_AUTHOR_KEY);
-	return put_signature(out + AUTH_ID_KEY_SIGNATURE, author, out + AUTH_ID_KEY,
-			     ID_PUBLIC_KEY_SIZE, err);
+	out->author_algorithm = ALGORITHM_ECDSA_P384_SHA384;
+	id_public_key_encode(id_key_public(author), out->author_key);
+	return put_signature(out->author_signature, author, out->key, sizeof(out->key), err);
 }

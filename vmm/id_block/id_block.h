@@ -13,7 +13,7 @@
 #ifndef VMM_ID_BLOCK_ID_BLOCK_H
 #define VMM_ID_BLOCK_ID_BLOCK_H
 
-#include "cc/snp_id.h"
+#include "mem/snp_id.h"
 #include "vmm/base/error.h"
 
 #include <stdbool.h>
@@ -63,8 +63,8 @@ void id_public_key_digest(const struct id_key *key, uint8_t digest[SHA384_LEN]);
  * Signs the block with `id_key` and, where there is an author key, the ID key with that. `author`
  * may be NULL: reports then have zeros for the digest of the author key.
  */
-int id_auth_make(const uint8_t block[SNP_ID_BLOCK_SIZE], const struct id_key *id_key,
-		 const struct id_key *author, uint8_t out[SNP_ID_AUTH_SIZE], struct vmm_error *err);
+int id_auth_make(const struct snp_id_block *block, const struct id_key *id_key,
+		 const struct id_key *author, struct snp_id_auth *out, struct vmm_error *err);
 
 /* --- output.c --------------------------------------------------------------------------------- */
 

@@ -209,8 +209,8 @@ static enum status block_from_config(const struct options *o, struct snp_id_bloc
 
 /* --- what is written -------------------------------------------------------------------------- */
 
-static int write_blobs(const struct options *o, const uint8_t block[SNP_ID_BLOCK_SIZE],
-		       const uint8_t auth[SNP_ID_AUTH_SIZE], struct vmm_error *err)
+static int write_blobs(const struct options *o, const struct snp_id_block *block,
+		       const struct snp_id_auth *auth, struct vmm_error *err)
 {
 	char block_text[BASE64_ENCODE_RAW_LENGTH(SNP_ID_BLOCK_SIZE) + 1];
 	char auth_text[BASE64_ENCODE_RAW_LENGTH(SNP_ID_AUTH_SIZE) + 1];
@@ -225,8 +225,8 @@ static int write_blobs(const struct options *o, const uint8_t block[SNP_ID_BLOCK
 
 	if (!o->base64)
 		return output_write(o->out, raw, ARRAY_SIZE(raw), err);
-	base64_encode_raw(block_text, SNP_ID_BLOCK_SIZE, block);
-	base64_encode_raw(auth_text, SNP_ID_AUTH_SIZE, auth);
+	base64_encode_raw(block_text, sizeof(*block), (const uint8_t *)block);
+	base64_encode_raw(auth_text, sizeof(*auth), (const uint8_t *)auth);
 	block_text[sizeof(block_text) - 1] = auth_text[sizeof(auth_text) - 1] = '\n';
 	return output_write(o->out, text, ARRAY_SIZE(text), err);
 }
@@ -250,18 +250,16 @@ static int sign_and_write(const struct options *o, const struct snp_id_block *bl
 			  struct vmm_error *err)
 {
 	struct id_key *key = NULL, *author = NULL;
-	uint8_t encoded[SNP_ID_BLOCK_SIZE];
-	uint8_t auth[SNP_ID_AUTH_SIZE];
+	struct snp_id_auth auth;
 	int ret;
 
-	snp_id_block_encode(block, encoded);
 	ret = id_key_read(&key, o->key, err);
 	if (ret == 0 && o->author_key)
 		ret = id_key_read(&author, o->author_key, err);
 	if (ret == 0)
-		ret = id_auth_make(encoded, key, author, auth, err);
+		ret = id_auth_make(block, key, author, &auth, err);
 	if (ret == 0)
-		ret = write_blobs(o, encoded, auth, err);
+		ret = write_blobs(o, block, &auth, err);
 	if (ret == 0)
 		report(block, key, author);
 	id_key_free(author);

@@ -2,6 +2,7 @@
 /* The minivmm_config_* functions of the public interface, over vmm/config. */
 #include "vmm/machine/config_api.h"
 
+#include "cc/tech.h"
 #include "vmm/base/log.h"
 #include "vmm/base/words.h"
 
@@ -69,8 +70,8 @@ void minivmm_make_printable(char *text)
 
 bool minivmm_config_snp_policy(const struct minivmm_config *config, uint64_t *policy)
 {
-	*policy = config->config.snp.policy;
-	return config->config.machine.cc == CONFIG_CC_SNP;
+	*policy = config->config.cc.snp.policy;
+	return cc_techs[config->config.machine.cc] == &cc_snp;
 }
 
 void minivmm_config_help(void (*line)(void *ctx, const char *text), void *ctx)

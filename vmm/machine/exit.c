@@ -101,7 +101,7 @@ bool exit_handle(struct vcpu *vcpu, int ret)
 	/* this exit alone comes with an error; with any other errno the reason is an old one */
 	if ((ret == -EFAULT || ret == -EHWPOISON || ret == 0) && reason == KVM_EXIT_MEMORY_FAULT)
 		return exit_memory_fault(vcpu, ret);
-	if (ret == -EIO && vcpu->vm->cc.config.tech == CC_TDX) {
+	if (ret == -EIO && vcpu->vm->cc.tech == &cc_tdx) {
 		machine_end(
 			vcpu->vm, MINIVMM_CRASH,
 			"KVM gave the TD up (KVM_RUN: EIO on vCPU %u): the guest touched memory that it "

@@ -41,7 +41,7 @@ bool exit_hypercall(struct vcpu *vcpu)
 	uint64_t gpa = run->hypercall.args[0];
 	uint64_t npages = run->hypercall.args[1];
 	uint64_t attributes = run->hypercall.args[2];
-	uint64_t runs = vcpu->vm->cc.config.tech == CC_SNP ? UINT64_MAX : RUNS_MAX;
+	uint64_t runs = vcpu->vm->cc.tech == &cc_snp ? UINT64_MAX : RUNS_MAX;
 	struct vmm_error err;
 	int ret;
 

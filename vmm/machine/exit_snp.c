@@ -32,7 +32,7 @@ static uint64_t open_certs(struct vcpu *vcpu)
 {
 	struct minivmm *vm = vcpu->vm;
 	struct vmm_error err;
-	int ret = snp_certs_open(&vcpu->certs, vm->sys, vm->config->snp.certs, &err);
+	int ret = snp_certs_open(&vcpu->certs, vm->sys, vm->config->cc.snp.certs, &err);
 
 	if (ret == 0 || ret == -EAGAIN)
 		return (uint64_t)-ret;
@@ -52,7 +52,7 @@ bool exit_snp_certs(struct vcpu *vcpu)
 	uint8_t *shared = (uint8_t *)run + KVM_RUN_EXIT;
 	struct run_snp_req_certs request;
 
-	if (!vcpu->vm->config->snp.certs) {
+	if (!vcpu->vm->config->cc.snp.certs) {
 		machine_end(vcpu->vm, MINIVMM_FAILED,
 			    "vCPU %u: KVM asks for certificates although nobody told it to",
 			    vcpu->id);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/machine/exit_tdx.h"
 
+#include "cc/quote.h"
 #include "vmm/base/bytes.h"
 #include "vmm/kvm/uapi_tdx.h"
 #include "vmm/machine/machine.h"
-#include "vmm/machine/quote.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 /* Bits of leaf 1, R11, for what is implemented here. GetQuote itself has none: every VMM has it. */
 #define INFO_R11_SETUP_NOTIFY (1ULL << 1)
 
-/* Offsets in a GetQuote buffer, see vmm/machine/quote.h */
+/* Offsets in a GetQuote buffer, see cc/quote.h */
 enum {
 	AT_VERSION = 0,
 	AT_IN_LEN = 16,
@@ -157,11 +157,11 @@ bool exit_tdx(struct vcpu *vcpu)
 
 int tdx_calls_init(struct minivmm *vm, struct vmm_error *err)
 {
-	const char *socket = vm->config->tdx.quote_socket;
+	const char *socket = vm->config->cc.tdx.quote_socket;
 	struct quote_address address;
 	int ret;
 
-	if (vm->cc.config.tech != CC_TDX || !socket)
+	if (vm->cc.tech != &cc_tdx || !socket)
 		return 0;
 	ret = quote_address_parse(&address, socket, err);
 	if (ret == 0)

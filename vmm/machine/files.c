@@ -40,23 +40,21 @@ static const char *file_of(const struct endpoint *output)
 	return endpoint_path(output, ENDPOINT_FILE);
 }
 
-size_t files_list(const struct vmm_config *config, enum cc_tech tech,
+size_t files_list(const struct vmm_config *config, const struct cc_tech *tech,
 		  struct vm_file file[FILES_MAX])
 {
-	const struct config_snp *snp = tech == CC_SNP ? &config->snp : &(struct config_snp){0};
 	struct list list = {.file = file};
+	const char *path;
 
 	add(&list, config_file_name(config), FILE_LOADED, "%s", "");
 	add(&list, config->boot.kernel, FILE_LOADED, "boot.kernel");
 	add(&list, config->boot.initrd, FILE_LOADED, "boot.initrd");
 	add(&list, config->boot.firmware, FILE_LOADED, "boot.firmware");
 	add(&list, config->boot.igvm, FILE_LOADED, "boot.igvm");
-	add(&list, snp->host_data_file, FILE_LOADED, "snp.host-data-file");
-	add(&list, snp->id_block, FILE_LOADED, "snp.id-block");
-	add(&list, snp->id_auth, FILE_LOADED, "snp.id-auth");
-	add(&list, snp->certs, FILE_LOADED, "snp.certs");
-	if (tech == CC_TDX)
-		add(&list, config->tdx.mrconfigid_file, FILE_LOADED, "tdx.mrconfigid-file");
+	for (const struct cc_file *f = tech->files; f && f->key; f++) {
+		memcpy(&path, (const char *)&config->cc + f->path, sizeof(path));
+		add(&list, path, FILE_LOADED, "%s", f->key);
+	}
 	for (size_t i = 0; i < config->ndisks; i++)
 		add(&list, config->disk[i].path,
 		    config->disk[i].readonly ? FILE_READ : FILE_WRITTEN, "disk[%zu].path", i);
@@ -133,7 +131,7 @@ static void report(const struct vm_file *a, const struct vm_file *b, files_fault
 	fault(ctx, &err);
 }
 
-int files_check(const struct vmm_config *config, enum cc_tech tech, const struct sys *sys,
+int files_check(const struct vmm_config *config, const struct cc_tech *tech, const struct sys *sys,
 		files_fault_fn *fault, void *ctx, struct vmm_error *err)
 {
 	struct sys_identity id[FILES_MAX];
@@ -173,8 +171,8 @@ static void keep_first(void *ctx, const struct vmm_error *fault)
 		*first = *fault;
 }
 
-int files_check_first(const struct vmm_config *config, enum cc_tech tech, const struct sys *sys,
-		      struct vmm_error *err)
+int files_check_first(const struct vmm_config *config, const struct cc_tech *tech,
+		      const struct sys *sys, struct vmm_error *err)
 {
 	struct vmm_error first = {0};
 	int ret = files_check(config, tech, sys, keep_first, &first, err);

@@ -6,7 +6,7 @@
 #ifndef VMM_MACHINE_FILES_H
 #define VMM_MACHINE_FILES_H
 
-#include "cc/launch.h"
+#include "cc/tech.h"
 #include "vmm/base/sys.h"
 #include "vmm/config/config.h"
 
@@ -28,7 +28,7 @@ struct vm_file {
 
 /* All of them that a VM of kind `tech` uses, in the order of the tables; returns how many. The paths
  * are the configuration's. */
-size_t files_list(const struct vmm_config *config, enum cc_tech tech,
+size_t files_list(const struct vmm_config *config, const struct cc_tech *tech,
 		  struct vm_file file[FILES_MAX]);
 
 /* Is given each fault that is found; its text begins with the key at fault. */
@@ -39,11 +39,11 @@ typedef void files_fault_fn(void *ctx, const struct vmm_error *fault);
  * are not there, or may not be looked at, are passed over: whoever opens them says so. Returns 0
  * also when faults were found, or a negative errno when the host did not answer.
  */
-int files_check(const struct vmm_config *config, enum cc_tech tech, const struct sys *sys,
+int files_check(const struct vmm_config *config, const struct cc_tech *tech, const struct sys *sys,
 		files_fault_fn *fault, void *ctx, struct vmm_error *err);
 
 /* The same, for those who want the first fault only: as *err, -EINVAL. */
-int files_check_first(const struct vmm_config *config, enum cc_tech tech, const struct sys *sys,
-		      struct vmm_error *err);
+int files_check_first(const struct vmm_config *config, const struct cc_tech *tech,
+		      const struct sys *sys, struct vmm_error *err);
 
 #endif

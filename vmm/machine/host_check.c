@@ -118,7 +118,7 @@ static const char *socket_of(const struct endpoint *output)
 	return endpoint_path(output, ENDPOINT_UNIX);
 }
 
-void host_check(const struct vmm_config *config, enum cc_tech tech, const struct sys *sys,
+void host_check(const struct vmm_config *config, const struct cc_tech *tech, const struct sys *sys,
 		files_fault_fn *fault, void *ctx)
 {
 	const struct checker c = {.sys = sys, .fault = fault, .ctx = ctx};

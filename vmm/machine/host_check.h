@@ -9,7 +9,7 @@
 #include "vmm/machine/files.h"
 
 /* All faults, each with the key at fault at the beginning of its text. */
-void host_check(const struct vmm_config *config, enum cc_tech tech, const struct sys *sys,
+void host_check(const struct vmm_config *config, const struct cc_tech *tech, const struct sys *sys,
 		files_fault_fn *fault, void *ctx);
 
 #endif

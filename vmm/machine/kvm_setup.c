@@ -9,21 +9,19 @@
 #include <errno.h>
 #include <linux/kvm_para.h>
 
-/* TDs see a crystal clock of 25 MHz, 40 ns a tick (Intel TDX Module ABI, CPUID leaf 0x15). */
 #define KVM_CAP_APIC_BUS_CYCLES_NS 237
-#define TDX_BUS_CYCLE_NS	   40
 
-static int check_type(struct minivmm *vm, unsigned long type, struct vmm_error *err)
+static int check_type(struct minivmm *vm, const struct cc_tech *tech, struct vmm_error *err)
 {
 	unsigned int types = (unsigned int)kvm_system_cap(&vm->kvm, KVM_CAP_VM_TYPES);
 
 	/* kernels that do not know the capability have plain VMs only */
-	if (type == KVM_X86_DEFAULT_VM || types & 1u << type)
+	if (tech->vm_type == KVM_X86_DEFAULT_VM || types & 1u << tech->vm_type)
 		return 0;
 	return vmm_error_set(err, -ENOTSUP,
 			     "machine.cc = \"%s\": KVM does not offer such VMs on this host, see "
 			     "'minivmm probe'",
-			     cc_tech_name(vm->cc.config.tech));
+			     tech->name);
 }
 
 static int check_vcpus(struct minivmm *vm, struct vmm_error *err)
@@ -54,33 +52,30 @@ static int create_irqchip(struct minivmm *vm, struct vmm_error *err)
 	return ret;
 }
 
-/* KVM cannot see a TD's end of interrupt, so it offers local APICs only (Linux,
- * Documentation/virt/kvm/x86/intel-tdx.rst); the I/O APIC is ours (vmm/x86/split_ioapic.h). */
+/* Local APICs only; the I/O APIC is ours (vmm/x86/split_ioapic.h). */
 static int create_split_irqchip(struct minivmm *vm, struct vmm_error *err)
 {
 	int ret = kvm_vm_enable_cap(&vm->kvm_vm, KVM_CAP_SPLIT_IRQCHIP, IOAPIC_PINS, err);
 
-	if (ret == 0)
-		ret = kvm_vm_enable_cap(&vm->kvm_vm, KVM_CAP_APIC_BUS_CYCLES_NS, TDX_BUS_CYCLE_NS,
-					err);
+	if (ret == 0 && vm->cc.tech->bus_cycle_ns)
+		ret = kvm_vm_enable_cap(&vm->kvm_vm, KVM_CAP_APIC_BUS_CYCLES_NS,
+					vm->cc.tech->bus_cycle_ns, err);
 	return ret;
 }
 
 int kvm_setup(struct minivmm *vm, struct vmm_error *err)
 {
-	enum cc_tech tech = vm->cc.config.tech;
-	unsigned long type = cc_vm_type(tech);
-	int ret;
+	const struct cc_tech *tech = vm->cc.tech;
+	int ret = check_type(vm, tech, err);
 
-	ret = check_type(vm, type, err);
 	if (ret == 0)
-		ret = kvm_vm_create(&vm->kvm_vm, &vm->kvm, type, err);
+		ret = kvm_vm_create(&vm->kvm_vm, &vm->kvm, tech->vm_type, err);
 	if (ret == 0)
 		ret = check_vcpus(vm, err);
 	if (ret == 0)
-		ret = tech == CC_TDX ? create_split_irqchip(vm, err) : create_irqchip(vm, err);
+		ret = tech->split_irqchip ? create_split_irqchip(vm, err) : create_irqchip(vm, err);
 	/* without it KVM answers each of the guest's requests for shared pages with an error */
-	if (ret == 0 && tech != CC_NONE)
+	if (ret == 0 && tech->private_memory)
 		ret = kvm_vm_enable_cap(&vm->kvm_vm, KVM_CAP_EXIT_HYPERCALL,
 					1u << KVM_HC_MAP_GPA_RANGE, err);
 	return ret;

@@ -196,7 +196,7 @@ void lifecycle_finish(struct minivmm *vm)
 	machine_end(vm, MINIVMM_STOPPED, NULL);
 	join_threads(vm);
 	exit_ports_tell(vm->port_exits, &vm->log);
-	if (vm->cc.config.tech != CC_NONE)
+	if (vm->cc.tech->private_memory)
 		vmm_log(&vm->log, VMM_LOG_DEBUG, "at the end %llu pages were private",
 			(unsigned long long)mem_private_pages(&vm->mem));
 }

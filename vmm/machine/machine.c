@@ -3,8 +3,6 @@
 
 #include "mem/mode.h"
 #include "vmm/base/bytes.h"
-#include "vmm/machine/attest.h"
-#include "vmm/machine/cc_demand.h"
 #include "vmm/machine/config_api.h"
 #include "vmm/machine/exit_tdx.h"
 #include "vmm/machine/files.h"
@@ -46,33 +44,33 @@ uint64_t minivmm_exits(const struct minivmm *vm)
 	return sum;
 }
 
-void machine_boot_config(const struct vmm_config *config, enum cc_tech tech,
+void machine_boot_config(const struct vmm_config *config, const struct cc_tech *tech,
 			 struct boot_config *boot)
 {
-	static const enum boot_guest guests[] = {
-		[CC_NONE] = BOOT_PLAIN,
-		[CC_SW_PROTECTED] = BOOT_PLAIN,
-		[CC_SNP] = BOOT_SNP,
-		[CC_TDX] = BOOT_TDX,
-	};
-
 	*boot = (struct boot_config){
-		.guest = guests[tech],
+		.guest = tech->boot,
 		.igvm = config->boot.igvm,
 		.firmware = config->boot.firmware,
 		.kernel = config->boot.kernel,
 		.initrd = config->boot.initrd,
 		.cmdline = config->boot.cmdline ? config->boot.cmdline : "",
 		.device_tree = config->boot.device_tree,
-		.cbit = tech == CC_SNP ? config->snp.cbit : 0,
+		.cbit = tech->boot == BOOT_SNP ? config->cc.snp.cbit : 0,
 		.platform =
 			{
 				.vcpus = config->machine.vcpus,
 				.serial_irq = PLATFORM_SERIAL_IRQ,
-				.no_pic = tech == CC_TDX,
+				.no_pic = tech->split_irqchip,
 			},
 	};
 	boot->platform.nvirtio = virtio_places(config, boot->platform.virtio);
+}
+
+int machine_cc_config(struct cc_config *cc, const struct vmm_config *config,
+		      const struct cc_tech *tech, const struct sys *sys, struct vmm_error *err)
+{
+	return cc_config_init(cc, tech, &config->cc, config->machine.vcpus,
+			      config->machine.memory_source == CONFIG_SOURCE_COPY, sys, err);
 }
 
 static int choose_memory_mode(struct minivmm *vm, struct vmm_error *err)
@@ -94,9 +92,9 @@ static int choose_memory_mode(struct minivmm *vm, struct vmm_error *err)
 
 	mem_init(&vm->mem, vm->sys, &vm->kvm_vm, pages[vm->config->machine.hugepages]);
 	vm->mem.stop = &vm->stopping;
-	if (vm->cc.config.tech == CC_NONE && wanted == MEM_MODE_AUTO)
+	if (!vm->cc.tech->private_memory && wanted == MEM_MODE_AUTO)
 		return 0;
-	ret = mem_probe(&vm->kvm_vm, cc_vm_type(vm->cc.config.tech), &offer, err);
+	ret = mem_probe(&vm->kvm_vm, vm->cc.tech->vm_type, &offer, err);
 	if (ret == 0)
 		ret = mem_set_mode(&vm->mem, &offer, wanted, err);
 	return ret;
@@ -141,25 +139,25 @@ static int prepare_launch(struct minivmm *vm, struct vmm_error *err)
 {
 	struct boot_demand demand;
 	struct boot_config boot;
-	enum cc_tech tech;
+	const struct cc_tech *tech;
 	int ret;
 
-	ret = cc_choose(vm->config, &vm->kvm, &tech, err);
+	ret = cc_choose(cc_techs[vm->config->machine.cc], &vm->kvm, &tech, err);
 	if (ret == 0)
 		ret = virtio_check(vm->config, tech, err);
 	if (ret == 0)
 		ret = files_check_first(vm->config, tech, vm->sys, err);
 	if (ret == 0)
-		ret = cc_setup_init(&vm->cc, vm->config, tech, vm->sys, err);
+		ret = machine_cc_config(&vm->cc, vm->config, tech, vm->sys, err);
 	if (ret == 0)
-		ret = attest_read(&vm->cc, vm->config, vm->sys, err);
+		ret = cc_config_identity(&vm->cc, vm->sys, err);
 	if (ret < 0)
 		return ret;
 	machine_boot_config(vm->config, tech, &boot);
 	ret = boot_open(&vm->boot, &boot, vm->sys, &demand, err);
 	if (ret == 0)
-		ret = cc_setup_demand(&vm->cc, vm->config, &demand, err);
-	return ret < 0 ? ret : cc_check(&vm->cc.config, err);
+		ret = cc_config_demand(&vm->cc, &demand, err);
+	return ret < 0 ? ret : cc_check(&vm->cc, err);
 }
 
 static int build(struct minivmm *vm, struct vmm_error *err)
@@ -174,10 +172,10 @@ static int build(struct minivmm *vm, struct vmm_error *err)
 		return ret;
 	machine_mark(vm, MINIVMM_MARK_VM_CREATED);
 
-	ret = cpuid_create(&vm->kvm, &vm->kvm_vm, &vm->cc.config, &vm->cpuid, err);
+	ret = cpuid_create(&vm->kvm, &vm->kvm_vm, &vm->cc, &vm->cpuid, err);
 	if (ret == 0)
-		ret = cc_open(&vm->launch, &vm->cc.config, &vm->kvm, &vm->kvm_vm, &vm->mem,
-			      vm->cpuid, &vm->log, err);
+		ret = cc_open(&vm->launch, &vm->cc, &vm->kvm, &vm->kvm_vm, &vm->mem, vm->cpuid,
+			      &vm->log, err);
 	if (ret == 0)
 		ret = create_memory(vm, err);
 	if (ret < 0)
@@ -261,7 +259,7 @@ int minivmm_load(struct minivmm *vm, struct vmm_error *err)
 		return ret;
 	ret = boot_load(vm->boot, vm->plan, err);
 	if (ret == 0)
-		ret = cc_check_vcpus(&vm->cc.config, vm->plan, err);
+		ret = cc_check_vcpus(&vm->cc, vm->plan, err);
 	if (ret == 0)
 		ret = platform_load(vm->platform, err);
 	if (ret < 0)
@@ -312,7 +310,7 @@ static void tell_cost(const struct minivmm *vm)
 	for (size_t i = 0; i < vm->plan->nitems; i++)
 		if (vm->plan->item[i].kind == LOAD_ZERO)
 			npages += vm->plan->item[i].len / PAGE_SIZE;
-	if (vm->cc.config.tech != CC_SNP || vm->config->boot.firmware || npages == 0)
+	if (!vm->cc.tech->zero_is_slow || vm->config->boot.firmware || npages == 0)
 		return;
 	vmm_log(&vm->log, npages > SLOW_PAGES ? VMM_LOG_WARN : VMM_LOG_INFO,
 		"%llu pages of RAM are accepted before the start, about %llu.%llu s on hardware "
@@ -348,7 +346,7 @@ int minivmm_launch(struct minivmm *vm, struct vmm_error *err)
 
 	if (!vm->loaded || vm->nvcpus)
 		return vmm_error_set(err, -EBUSY, "a VM is launched once, after it was loaded");
-	ret = attest_expect(&vm->cc.config, vm->plan, &vm->mem, &vm->log, err);
+	ret = cc_expect(&vm->cc, vm->plan, &vm->mem, &vm->log, err);
 	if (ret == 0)
 		ret = create_vcpus(vm, err);
 	if (ret == 0)
@@ -363,11 +361,11 @@ int minivmm_launch(struct minivmm *vm, struct vmm_error *err)
 		return ret;
 	map_ahead(vm);
 	machine_mark(vm, MINIVMM_MARK_LAUNCHED);
-	if (vm->cc.config.tech != CC_NONE)
+	if (vm->cc.tech->private_memory)
 		vmm_log(&vm->log, VMM_LOG_DEBUG,
 			"launched: memory is %s%s, %llu conversions and %llu refused ones, "
 			"%llu populate calls, %llu pages, %llu retries",
-			mem_mode_name(vm->mem.mode), vm->cc.config.copy ? ", copied" : "",
+			mem_mode_name(vm->mem.mode), vm->cc.copy ? ", copied" : "",
 			(unsigned long long)atomic_load(&vm->mem.stats.conversions),
 			(unsigned long long)atomic_load(&vm->mem.stats.retries),
 			(unsigned long long)stats->populates, (unsigned long long)stats->pages,

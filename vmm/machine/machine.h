@@ -8,14 +8,13 @@
  *	lifecycle.c  run, stop, wait: threads and the end of a VM
  *	platform.c   which devices there are, and where they stand: the one place to add one
  *	vcpu.c       a vCPU's thread; exit.c, exit_cc.c, exit_snp.c, exit_tdx.c what its exits mean
- *	attest.c     the expected measurement; quote.c quotes for TDs
  *	vmm/x86/     what a vCPU looks like before its first instruction
  */
 #ifndef VMM_MACHINE_MACHINE_H
 #define VMM_MACHINE_MACHINE_H
 
 #include "boot/boot.h"
-#include "cc/launch.h"
+#include "cc/tech.h"
 #include "mem/mem.h"
 #include "mem/plan.h"
 #include "vmm/base/log.h"
@@ -23,7 +22,6 @@
 #include "vmm/config/config.h"
 #include "vmm/dev/bus.h"
 #include "vmm/kvm/kvm.h"
-#include "vmm/machine/cc_setup.h"
 #include "vmm/machine/exit_ports.h"
 #include "vmm/machine/io_threads.h"
 #include "vmm/machine/lifecycle.h"
@@ -54,7 +52,7 @@ struct minivmm {
 	_Atomic uint64_t mark_ns[MINIVMM_MARKS];
 
 	struct kvm_system kvm;
-	struct cc_setup cc;
+	struct cc_config cc;
 	struct boot *boot; /* what is started; the guest's firmware asks for parts of it */
 	struct kvm_vm kvm_vm;
 	struct guest_mem mem;
@@ -90,8 +88,12 @@ int machine_create(struct minivmm **vm, const struct vmm_config *config, const s
 		   const struct vmm_log *log, struct vmm_error *err);
 
 /* The loader's view of a configuration; strings are the configuration's. */
-void machine_boot_config(const struct vmm_config *config, enum cc_tech tech,
+void machine_boot_config(const struct vmm_config *config, const struct cc_tech *tech,
 			 struct boot_config *boot);
+
+/* The launch's view of it; see cc_config_init(). */
+int machine_cc_config(struct cc_config *cc, const struct vmm_config *config,
+		      const struct cc_tech *tech, const struct sys *sys, struct vmm_error *err);
 
 void machine_mark(struct minivmm *vm, enum minivmm_mark mark);
 

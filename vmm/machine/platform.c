@@ -176,7 +176,7 @@ static int add_virtio(struct platform *p, struct vmm_error *err)
 		.kvm_vm = &vm->kvm_vm,
 		.mem = &vm->mem,
 		.log = &vm->log,
-		.confidential = vm->cc.config.tech != CC_NONE,
+		.confidential = vm->cc.tech->private_memory,
 		.quit = on_quit,
 		.quit_ctx = p,
 		.loops = vm->io.loops,
@@ -203,7 +203,7 @@ int platform_create(struct platform **out, struct minivmm *vm, struct vmm_error 
 	port = (struct console_port){
 		serial_room, serial_listening, serial_receive, serial_sink_ready, true, &p->serial};
 	ret = add_to_bus(p, err);
-	if (ret == 0 && vm->cc.config.tech == CC_TDX)
+	if (ret == 0 && vm->cc.tech->split_irqchip)
 		ret = add_for_td(p, err);
 	if (ret == 0)
 		ret = console_start(&p->console, &port, &vm->loop, err);

@@ -104,7 +104,7 @@ int platform_ovmf_load(struct platform_ovmf *ovmf, struct vmm_error *err)
 	struct boot_config boot;
 	int ret;
 
-	machine_boot_config(vm->config, vm->cc.config.tech, &boot);
+	machine_boot_config(vm->config, vm->cc.tech, &boot);
 	ret = fw_cfg_add_number(&ovmf->fw_cfg, FW_CFG_CPUS, boot.platform.vcpus, 2, err);
 	if (ret == 0)
 		ret = add_e820(&ovmf->fw_cfg, vm->plan, err);

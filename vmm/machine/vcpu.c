@@ -59,7 +59,7 @@ int vcpu_init(struct vcpu *vcpu, struct minivmm *vm, uint32_t id, struct vmm_err
 		return ret;
 	ret = vcpu_set_cpuid(vcpu, err);
 	if (ret == 0)
-		ret = cpu_state_set(&vcpu->kvm, id, &vm->cc.config, vm->plan, err);
+		ret = cpu_state_set(&vcpu->kvm, id, &vm->cc, vm->plan, err);
 	if (ret == 0)
 		ret = set_signal_mask(&vcpu->kvm, err);
 	if (ret < 0) {

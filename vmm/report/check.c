@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* minivmm_check(): everything that `run` can know before it makes a VM, and all that is wrong with it;
  * minivmm_explain(): the same when it could not. */
-#include "vmm/machine/attest.h"
 #include "vmm/machine/config_api.h"
 #include "vmm/machine/host_check.h"
 #include "vmm/report/report.h"
@@ -22,11 +21,11 @@ static int load(const struct vmm_config *config, const struct sys *sys, struct v
 
 	if (ret < 0)
 		return ret;
-	ret = cc_check(&planned.cc.config, err);
+	ret = cc_check(&planned.cc, err);
 	if (ret == 0)
-		ret = attest_read(&planned.cc, config, sys, err);
+		ret = cc_config_identity(&planned.cc, sys, err);
 	if (ret == 0)
-		ret = attest_expect(&planned.cc.config, planned.plan, &planned.mem, NULL, err);
+		ret = cc_expect(&planned.cc, planned.plan, &planned.mem, NULL, err);
 	planned_free(&planned);
 	return ret;
 }
@@ -35,7 +34,7 @@ static int check(const struct vmm_config *config, const struct sys *sys, config_
 		 void *ctx, struct vmm_error *err)
 {
 	struct config_findings *findings;
-	enum cc_tech tech = CC_NONE;
+	const struct cc_tech *tech;
 	struct vmm_error problem;
 	int ret = config_validate(config, err);
 
@@ -44,7 +43,7 @@ static int check(const struct vmm_config *config, const struct sys *sys, config_
 	findings = config_findings_new(config);
 	if (!findings)
 		return vmm_error_errno(err, -ENOMEM, "unable to check the configuration");
-	ret = cc_choose(config, NULL, &tech, &problem);
+	ret = cc_choose(cc_techs[config->machine.cc], NULL, &tech, &problem);
 	host_check(config, tech, sys, add, findings);
 	if (ret == 0)
 		ret = load(config, sys, &problem);
@@ -64,14 +63,14 @@ bool minivmm_explain(const struct minivmm_config *config, const struct vmm_error
 {
 	const struct vmm_config *c = &config->config;
 	struct config_findings *findings = config_findings_new(c);
-	enum cc_tech tech = CC_NONE;
+	const struct cc_tech *tech;
 	bool placed;
 
 	if (!findings)
 		return false;
 	placed = config_findings_add(findings, err);
 	if (placed) {
-		cc_choose(c, NULL, &tech, NULL);
+		cc_choose(cc_techs[c->machine.cc], NULL, &tech, NULL);
 		host_check(c, tech, sys_host(), add, findings);
 	}
 	config_findings_report(findings, placed ? fault : NULL, ctx, NULL);

@@ -174,18 +174,17 @@ static void tdx_keys(struct json *json, const struct planned *planned)
 
 void planned_depends_json(const struct planned *planned, struct json *json)
 {
-	switch (planned->cc.config.tech) {
-	case CC_SNP:
+	switch (planned->cc.tech->boot) {
+	case BOOT_SNP:
 		if (planned->config->boot.igvm)
 			igvm_snp_keys(json, planned);
 		else
 			snp_keys(json, planned->config);
 		break;
-	case CC_TDX:
+	case BOOT_TDX:
 		tdx_keys(json, planned);
 		break;
-	case CC_NONE:
-	case CC_SW_PROTECTED:
+	case BOOT_PLAIN:
 		break;
 	}
 }

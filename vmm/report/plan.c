@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* minivmm_plan(): the loader runs, into memory that no VM ever sees. */
-#include "vmm/machine/cc_demand.h"
 #include "vmm/machine/config_api.h"
 #include "vmm/machine/machine.h"
 #include "vmm/report/report.h"
@@ -16,23 +15,23 @@ static int load(struct planned *planned, bool contents, struct vmm_error *err)
 	struct boot *boot;
 	int ret;
 
-	machine_boot_config(planned->config, planned->cc.config.tech, &config);
+	machine_boot_config(planned->config, planned->cc.tech, &config);
 	ret = boot_open(&boot, &config, planned->mem.sys, &demand, err);
 	if (ret == 0)
-		ret = cc_setup_demand(&planned->cc, planned->config, &demand, err);
+		ret = cc_config_demand(&planned->cc, &demand, err);
 	/* an ID block names the measurement, which the contents are needed for */
 	planned->mem.unseen =
-		!contents && !planned->config->snp.id_block && !planned->cc.config.snp.id_block;
+		!contents && !planned->config->cc.snp.id_block && !planned->cc.have_id;
 	if (ret == 0)
 		ret = boot_load(boot, planned->plan, err);
 	boot_close(boot);
-	return ret < 0 ? ret : cc_check_vcpus(&planned->cc.config, planned->plan, err);
+	return ret < 0 ? ret : cc_check_vcpus(&planned->cc, planned->plan, err);
 }
 
 int planned_build(struct planned *planned, const struct sys *sys, const struct vmm_config *config,
 		  bool contents, struct vmm_error *err)
 {
-	enum cc_tech tech;
+	const struct cc_tech *tech;
 	int ret;
 
 	*planned = (struct planned){.config = config};
@@ -44,11 +43,11 @@ int planned_build(struct planned *planned, const struct sys *sys, const struct v
 	if (!planned->plan)
 		return vmm_error_errno(err, -ENOMEM, "unable to allocate the load plan");
 	load_plan_init(planned->plan, &planned->mem);
-	ret = cc_choose(config, NULL, &tech, err);
+	ret = cc_choose(cc_techs[config->machine.cc], NULL, &tech, err);
 	if (ret == 0)
 		ret = virtio_check(config, tech, err);
 	if (ret == 0)
-		ret = cc_setup_init(&planned->cc, config, tech, sys, err);
+		ret = machine_cc_config(&planned->cc, config, tech, sys, err);
 	/* no huge pages: nothing runs in this memory, and it should not use up the host's */
 	mem_init(&planned->mem, sys, NULL, MEM_PAGES_SMALL);
 	if (ret == 0)

@@ -5,81 +5,10 @@
 
 #include <inttypes.h>
 
-#define MAX_STEPS 8
-
-static const char write_shared[] = "write the boot items into guest memory while its pages are "
-				   "shared with the host";
-static const char start_boot_cpu[] =
-	"start the boot CPU at the entry; the others wait until it wakes them";
-
-/* What happens with the items, in words. "auto" is decided before there is a plan. */
-static const char *const steps[][MAX_STEPS] = {
-	[CONFIG_CC_NONE] =
-		{
-			write_shared,
-			"plain VM: nothing is converted, nothing is measured, nothing is sealed",
-			start_boot_cpu,
-		},
-	[CONFIG_CC_SW_PROTECTED] =
-		{
-			write_shared,
-			"make all RAM private, contents kept; no firmware, nothing is measured",
-			start_boot_cpu,
-		},
-	[CONFIG_CC_SNP] =
-		{
-			"KVM_SEV_INIT2, KVM_SEV_SNP_LAUNCH_START: a new guest for the firmware",
-			write_shared,
-			"make all RAM private, contents of the boot items kept",
-			"KVM_SEV_SNP_LAUNCH_UPDATE for each boot item, in their order: encrypts "
-			"its pages and measures them",
-			"KVM_SEV_SNP_LAUNCH_FINISH: encrypts and measures the registers of every "
-			"vCPU, seals the VM",
-			start_boot_cpu,
-		},
-	[CONFIG_CC_TDX] =
-		{
-			"KVM_TDX_INIT_VM, KVM_TDX_INIT_VCPU: a new guest for the TDX module",
-			write_shared,
-			"make all RAM private, contents of the boot items kept",
-			"KVM_TDX_INIT_MEM_REGION for each boot item, in their order: encrypts its "
-			"pages and measures them",
-			"KVM_TDX_FINALIZE_VM: seals the VM",
-			start_boot_cpu,
-		},
-};
-
-const char *cc_name(enum config_cc cc)
-{
-	switch (cc) {
-	case CONFIG_CC_NONE:
-		return "none";
-	case CONFIG_CC_AUTO:
-		return "auto";
-	case CONFIG_CC_SW_PROTECTED:
-		return "sw-protected";
-	case CONFIG_CC_SNP:
-		return "snp";
-	case CONFIG_CC_TDX:
-		return "tdx";
-	}
-	return "?";
-}
-
-/* Do the contents of the item enter the measurement? SNP measures where all others are, too. */
+/* Do the contents of the item enter the measurement? */
 static bool item_measured(const struct planned *planned, const struct load_item *item)
 {
-	switch (planned->config->machine.cc) {
-	case CONFIG_CC_SNP:
-		return item->kind == LOAD_DATA;
-	case CONFIG_CC_TDX:
-		return item->measured;
-	case CONFIG_CC_NONE:
-	case CONFIG_CC_SW_PROTECTED:
-	case CONFIG_CC_AUTO:
-		break;
-	}
-	return false;
+	return planned->cc.tech->measures && planned->cc.tech->measures(item);
 }
 
 static void add_range(struct report *r, uint64_t gpa, uint64_t len)
@@ -185,7 +114,7 @@ static void add_entry(struct report *r, const struct load_entry *entry)
 void planned_report(const struct planned *planned, struct report *r)
 {
 	const struct config_machine *machine = &planned->config->machine;
-	const char *const *step = steps[machine->cc];
+	const char *const *step = planned->cc.tech->steps;
 
 	json_object(&r->json, NULL);
 	json_u64(&r->json, "vcpus", machine->vcpus);
@@ -194,11 +123,11 @@ void planned_report(const struct planned *planned, struct report *r)
 	add_items(r, planned);
 	add_entry(r, &planned->plan->entry);
 	json_object(&r->json, "launch");
-	json_string(&r->json, "cc", cc_name(machine->cc));
+	json_string(&r->json, "cc", planned->cc.tech->name);
 	json_array(&r->json, "steps");
-	text_add(r->text, "Launch (machine.cc = \"%s\", vCPUs: %u):\n", cc_name(machine->cc),
+	text_add(r->text, "Launch (machine.cc = \"%s\", vCPUs: %u):\n", planned->cc.tech->name,
 		 machine->vcpus);
-	for (size_t i = 0; i < MAX_STEPS && step[i]; i++) {
+	for (size_t i = 0; i < CC_STEPS && step[i]; i++) {
 		json_string(&r->json, NULL, step[i]);
 		text_add(r->text, "  %zu. %s\n", i + 1, step[i]);
 	}

@@ -31,23 +31,6 @@ static const struct probe_cap all_caps[PROBE_CAPS] = {
 	 KVM_CAP_TSC_DEADLINE_TIMER, false},
 };
 
-static const struct probe_type all_types[PROBE_TYPES] = {
-	{.name = "plain",
-	 .type = KVM_X86_DEFAULT_VM,
-	 .remedy = "a usable /dev/kvm is all it needs"},
-	{.name = "sw-protected",
-	 .type = KVM_X86_SW_PROTECTED_VM,
-	 .remedy = "a kernel built with CONFIG_KVM_SW_PROTECTED_VM is needed, Linux 6.8 or later"},
-	{.name = "snp",
-	 .type = KVM_X86_SNP_VM,
-	 .remedy = "an AMD EPYC 7003 or later with SEV-SNP enabled in the firmware setup, Linux "
-		   "6.11 or later, and kvm_amd loaded with sev=1 sev_snp=1 are needed"},
-	{.name = "tdx",
-	 .type = KVM_X86_TDX_VM,
-	 .remedy = "an Intel CPU with TDX enabled in the firmware setup, Linux 6.16 or later, and "
-		   "kvm_intel loaded with tdx=1 are needed"},
-};
-
 static void probe_cpu(struct probe *p, const struct sys *sys)
 {
 	p->cpu_virtualization = sys->ops->cpu(sys->ctx, p->cpu_vendor);
@@ -125,7 +108,7 @@ static int ask_vm(struct probe *p, struct probe_type *t, const struct kvm_system
 	int ret;
 
 	t->max_vcpus = kvm_max_vcpus(vm);
-	ret = mem_probe(vm, t->type, &t->offer, err);
+	ret = mem_probe(vm, t->tech->vm_type, &t->offer, err);
 	if (ret < 0)
 		return ret;
 	mem_init(&mem, vm->h.sys, vm, MEM_PAGES_TRANSPARENT);
@@ -133,9 +116,9 @@ static int ask_vm(struct probe *p, struct probe_type *t, const struct kvm_system
 		t->mode = mem.mode;
 		t->backing = mem_backing_name(&mem);
 	}
-	if (t->type != KVM_X86_DEFAULT_VM)
+	if (t->tech->vm_type != KVM_X86_DEFAULT_VM)
 		return 0;
-	ret = cpuid_create(kvm, vm, &(struct cc_config){.vcpus = 1}, &cpuid, err);
+	ret = cpuid_create(kvm, vm, &(struct cc_config){.tech = &cc_none, .vcpus = 1}, &cpuid, err);
 	if (ret < 0)
 		return ret;
 	p->address_bits = cpuid_phys_bits(cpuid);
@@ -149,7 +132,7 @@ static void probe_type(struct probe *p, struct probe_type *t, const struct kvm_s
 	struct kvm_vm vm;
 	int ret;
 
-	ret = kvm_vm_create(&vm, kvm, t->type, &err);
+	ret = kvm_vm_create(&vm, kvm, t->tech->vm_type, &err);
 	if (ret == 0) {
 		ret = ask_vm(p, t, kvm, &vm, &err);
 		kvm_vm_close(&vm);
@@ -166,7 +149,9 @@ void probe_host(struct probe *p, const struct sys *sys)
 
 	*p = (struct probe){0};
 	memcpy(p->cap, all_caps, sizeof(p->cap));
-	memcpy(p->type, all_types, sizeof(p->type));
+	for (const struct cc_tech *const *tech = cc_techs; *tech && p->ntypes < PROBE_TYPES; tech++)
+		if ((*tech)->remedy)
+			p->type[p->ntypes++].tech = *tech;
 	probe_cpu(p, sys);
 	probe_hugepages(p, sys);
 
@@ -181,8 +166,8 @@ void probe_host(struct probe *p, const struct sys *sys)
 		p->cap[i].present = kvm_system_cap(&kvm, (unsigned long)p->cap[i].number) > 0;
 	/* kernels before 6.8 do not list types and have only this one */
 	types = (unsigned int)kvm_system_cap(&kvm, KVM_CAP_VM_TYPES) | 1u << KVM_X86_DEFAULT_VM;
-	for (size_t i = 0; i < PROBE_TYPES; i++) {
-		p->type[i].offered = types & 1u << p->type[i].type;
+	for (size_t i = 0; i < p->ntypes; i++) {
+		p->type[i].offered = types & 1u << p->type[i].tech->vm_type;
 		if (p->type[i].offered)
 			probe_type(p, &p->type[i], &kvm);
 	}

@@ -6,6 +6,7 @@
 #ifndef VMM_REPORT_PROBE_H
 #define VMM_REPORT_PROBE_H
 
+#include "cc/tech.h"
 #include "mem/mode.h"
 #include "vmm/base/error.h"
 #include "vmm/base/sys.h"
@@ -15,9 +16,7 @@
 #include <stdint.h>
 
 struct probe_type {
-	const char *name;	      /* as in machine.cc, "plain" for none */
-	const char *remedy;	      /* what makes a host offer this type */
-	unsigned long type;	      /* KVM_X86_*_VM */
+	const struct cc_tech *tech;
 	bool offered;		      /* KVM lists it */
 	bool usable;		      /* and a VM of it could be created */
 	char problem[VMM_ERROR_TEXT]; /* offered, but not usable: why; else "" */
@@ -27,7 +26,7 @@ struct probe_type {
 	const char *backing;	/* what is mapped into the VMM in that mode */
 };
 
-#define PROBE_TYPES 4
+#define PROBE_TYPES 8 /* at most */
 
 struct probe_cap {
 	const char *key; /* of the JSON report */
@@ -49,7 +48,8 @@ struct probe {
 	uint32_t max_vcpus;
 	unsigned int address_bits; /* of guest physical addresses; 0: not known */
 	struct probe_cap cap[PROBE_CAPS];
-	struct probe_type type[PROBE_TYPES];
+	struct probe_type type[PROBE_TYPES]; /* that a host may offer */
+	size_t ntypes;
 	bool hugepages_known; /* the kernel has 2 MiB pages */
 	uint64_t hugepages_total, hugepages_free;
 };

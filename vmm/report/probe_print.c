@@ -13,11 +13,16 @@ static const char hugepages_remedy[] =
 static const char hugepages_unknown[] =
 	"only for machine.hugepages = \"reserved\": a kernel with CONFIG_HUGETLBFS is needed";
 
+static const char *type_name(const struct probe_type *t)
+{
+	return t->tech->probe_name ? t->tech->probe_name : t->tech->name;
+}
+
 /* Why a VM of the type cannot be had, or NULL. */
 static const char *type_remedy(const struct probe_type *t)
 {
 	if (!t->offered)
-		return t->remedy;
+		return t->tech->remedy;
 	return t->usable ? NULL : t->problem;
 }
 
@@ -72,12 +77,12 @@ static void add_type(struct json *json, struct text *text, const struct probe_ty
 	const char *mode = t->mode == MEM_MODE_AUTO ? NULL : mem_mode_name(t->mode);
 
 	json_object(json, NULL);
-	json_string(json, "name", t->name);
-	json_u64(json, "kvm_type", t->type);
+	json_string(json, "name", type_name(t));
+	json_u64(json, "kvm_type", t->tech->vm_type);
 	json_bool(json, "offered", t->offered);
 	json_bool(json, "usable", t->usable);
 	json_string(json, "remedy", type_remedy(t));
-	text_add(text, "  %s: %s", t->name, yes_no(t->usable));
+	text_add(text, "  %s: %s", type_name(t), yes_no(t->usable));
 	if (t->usable) {
 		json_u64(json, "max_vcpus", t->max_vcpus);
 		json_string(json, "memory_mode", mode);
@@ -101,7 +106,7 @@ static void add_types(struct report *r, const struct probe *p)
 
 	json_array(&r->json, "vm_types");
 	text_add(text, "VM types:\n");
-	for (size_t i = 0; i < PROBE_TYPES; i++)
+	for (size_t i = 0; i < p->ntypes; i++)
 		add_type(&r->json, text, &p->type[i]);
 	json_end(&r->json);
 }
@@ -136,8 +141,8 @@ static void add_missing(struct report *r, const struct probe *p)
 	add_missing_item(r, !p->kvm_usable, "kvm", p->kvm_remedy);
 	for (size_t i = 0; i < PROBE_CAPS && p->kvm_usable; i++)
 		add_missing_item(r, !p->cap[i].present, p->cap[i].key, p->cap[i].remedy);
-	for (size_t i = 0; i < PROBE_TYPES && p->kvm_usable; i++)
-		add_missing_item(r, type_remedy(&p->type[i]), p->type[i].name,
+	for (size_t i = 0; i < p->ntypes && p->kvm_usable; i++)
+		add_missing_item(r, type_remedy(&p->type[i]), type_name(&p->type[i]),
 				 type_remedy(&p->type[i]));
 	add_missing_item(r, p->hugepages_free == 0, "huge_pages",
 			 p->hugepages_known ? hugepages_remedy : hugepages_unknown);

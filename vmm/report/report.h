@@ -6,17 +6,17 @@
 #ifndef VMM_REPORT_REPORT_H
 #define VMM_REPORT_REPORT_H
 
+#include "cc/tech.h"
 #include "mem/mem.h"
 #include "mem/plan.h"
 #include "vmm/config/config.h"
-#include "vmm/machine/cc_setup.h"
 #include "vmm/report/render.h"
 
 struct planned {
 	const struct vmm_config *config;
 	struct guest_mem mem;
 	struct load_plan *plan;
-	struct cc_setup cc;
+	struct cc_config cc;
 };
 
 /*
@@ -33,8 +33,5 @@ void planned_report(const struct planned *planned, struct report *r);
 /* Adds the keys of the configuration that the measurement depends on to an open object, and for TDX
  * the hash of what the firmware extends into RTMR[0] first. Nothing for VMs without measurement. */
 void planned_depends_json(const struct planned *planned, struct json *json);
-
-/* "none", "snp", … as in machine.cc */
-const char *cc_name(enum config_cc cc);
 
 #endif

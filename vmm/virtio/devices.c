@@ -48,7 +48,7 @@ static struct acpi_virtio place_of(size_t n)
 	};
 }
 
-int virtio_check(const struct vmm_config *config, enum cc_tech tech, struct vmm_error *err)
+int virtio_check(const struct vmm_config *config, const struct cc_tech *tech, struct vmm_error *err)
 {
 	size_t n = count_all(config);
 
@@ -59,7 +59,7 @@ int virtio_check(const struct vmm_config *config, enum cc_tech tech, struct vmm_
 				     n, VIRTIO_MAX_DEVICES);
 	/* pages that the guest gives away would have to become shared, and it must not trust what
 	 * it finds in them when it gets them back */
-	if (config->balloon.present && tech != CC_NONE)
+	if (config->balloon.present && tech->private_memory)
 		return vmm_error_set(err, -ENOTSUP,
 				     "balloon: is for plain VMs; a confidential guest keeps its "
 				     "memory (machine.cc)");

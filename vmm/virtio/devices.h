@@ -8,7 +8,7 @@
 #define VMM_VIRTIO_DEVICES_H
 
 #include "boot/acpi.h"
-#include "cc/launch.h"
+#include "cc/tech.h"
 #include "vmm/machine/files.h"
 #include "vmm/virtio/virtio.h"
 
@@ -22,7 +22,8 @@ struct virtio_set {
 };
 
 /* Can a VM of this kind have these devices? */
-int virtio_check(const struct vmm_config *config, enum cc_tech tech, struct vmm_error *err);
+int virtio_check(const struct vmm_config *config, const struct cc_tech *tech,
+		 struct vmm_error *err);
 
 /* Has the host, now, what the devices need? All faults; nothing is left open. For `minivmm check`. */
 void virtio_check_host(const struct vmm_config *config, const struct sys *sys,

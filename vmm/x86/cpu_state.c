@@ -116,10 +116,9 @@ int cpu_state_set(const struct kvm_vcpu *vcpu, uint32_t id, const struct cc_conf
 {
 	int ret = 0;
 
-	/* the TDX module sets a TD's registers, and KVM does not let anybody else */
-	if (config->tech == CC_TDX)
+	if (config->tech->registers == CC_NOBODY)
 		return 0;
-	if (config->tech == CC_SNP)
+	if (config->tech->registers == CC_ALL_CPUS)
 		ret = set_snp_state(vcpu, id, config, plan, err);
 	else if (id == 0 && plan->entry.mode != ENTRY_RESET)
 		ret = set_plain_state(vcpu, plan, err);

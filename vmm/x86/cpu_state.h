@@ -2,7 +2,7 @@
 #ifndef VMM_X86_CPU_STATE_H
 #define VMM_X86_CPU_STATE_H
 
-#include "cc/launch.h"
+#include "cc/tech.h"
 #include "mem/plan.h"
 #include "vmm/kvm/kvm.h"
 

@@ -8,7 +8,6 @@
 #include "vmm/x86/cpuid.h"
 
 #include "vmm/base/bytes.h"
-#include "vmm/x86/cpuid_cc.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -74,13 +73,15 @@ static void add_topology(struct kvm_cpuid2 *cpuid, uint32_t function, uint32_t v
 
 static void set_topology_leaves(struct kvm_cpuid2 *cpuid, const struct cc_config *config)
 {
-	uint32_t least = config->tech == CC_TDX ? LEAF_TOPOLOGY_V2 : LEAF_TOPOLOGY;
+	uint32_t least = config->tech->least_leaf;
 	struct kvm_cpuid_entry2 *max;
 
 	remove_leaf(cpuid, LEAF_TOPOLOGY);
 	remove_leaf(cpuid, LEAF_TOPOLOGY_V2);
 	remove_leaf(cpuid, LEAF_AMD_TOPOLOGY);
 	max = find(cpuid, 0, 0);
+	if (least < LEAF_TOPOLOGY)
+		least = LEAF_TOPOLOGY;
 	if (max && max->eax < least)
 		max->eax = least;
 	add_topology(cpuid, LEAF_TOPOLOGY, config->vcpus);
@@ -125,11 +126,6 @@ static void set_common(struct kvm_cpuid_entry2 *e, uint32_t vcpus, bool tsc_dead
 	case 0x80000008:
 		/* bits of the APIC id that are cores, number of cores - 1 */
 		e->ecx = core_bits(vcpus) << 12 | (count - 1);
-		break;
-	case 0x8000001f:
-		/* memory encryption of the host is not this guest's: it would look for MSRs that a
-		 * plain VM lacks */
-		e->eax = e->ebx = e->ecx = e->edx = 0;
 		break;
 	}
 }
@@ -198,15 +194,14 @@ int cpuid_create(const struct kvm_system *kvm, const struct kvm_vm *vm,
 		return vmm_error_set(err, -E2BIG, "KVM reports more than %u CPUID entries",
 				     MAX_ENTRIES);
 	}
-	ret = cpuid_check_cbit(cpuid, config, err);
+	set_topology_leaves(cpuid, config);
+	for (uint32_t i = 0; i < cpuid->nent; i++)
+		set_common(&cpuid->entries[i], config->vcpus, tsc_deadline);
+	ret = cc_cpuid(config, cpuid, err);
 	if (ret < 0) {
 		free(cpuid);
 		return ret;
 	}
-	set_topology_leaves(cpuid, config);
-	for (uint32_t i = 0; i < cpuid->nent; i++)
-		set_common(&cpuid->entries[i], config->vcpus, tsc_deadline);
-	cpuid_set_cc(cpuid, config);
 	*out = cpuid;
 	return 0;
 }

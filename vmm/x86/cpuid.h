@@ -3,7 +3,7 @@
 #ifndef VMM_X86_CPUID_H
 #define VMM_X86_CPUID_H
 
-#include "cc/launch.h"
+#include "cc/tech.h"
 #include "vmm/kvm/kvm.h"
 
 /* What the host supports, made into what the guests of this VM see; *out is freed with free(). */

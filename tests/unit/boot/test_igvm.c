@@ -2,7 +2,7 @@
 /* IGVM files, as the generator of tests/igvm makes them: what they become, and that no damaged one
  * does harm. What is wrong with a file, and how that is said: test_igvm_refused.c. */
 #include "boot/igvm.h"
-#include "cc/launch.h"
+#include "cc/tech.h"
 #include "cc/vcpu_state.h"
 #include "cc/vmsa.h"
 #include "tests/unit/igvm_file.h"
@@ -171,19 +171,19 @@ START_TEST(the_launch_is_told_what_the_file_wants)
 	ck_assert(demand.has_policy && demand.policy == 0x30000);
 	ck_assert(demand.has_features && demand.features == 1);
 	ck_assert(demand.has_id);
-	ck_assert_uint_eq(demand.id.version, 1);
-	ck_assert_uint_eq(demand.id.guest_svn, 7);
-	ck_assert_str_eq((const char *)demand.id.family, "family");
-	ck_assert_str_eq((const char *)demand.id.image, "image");
-	ck_assert_uint_eq(demand.id.key_algorithm, 1);
-	ck_assert_uint_eq(demand.id.author_algorithm, 1);
-	ck_assert_uint_eq(demand.id.signature[71], 0x11);
-	ck_assert_uint_eq(demand.id.signature[72], 0x12);
-	ck_assert_uint_eq(get_le32(demand.id.key), 2);
-	ck_assert_uint_eq(demand.id.key[4], 0x21);
-	ck_assert_uint_eq(demand.id.key[147], 0x22);
-	ck_assert_uint_eq(demand.id.author_signature[0], 0x31);
-	ck_assert_uint_eq(demand.id.author_key[4], 0x41);
+	ck_assert_uint_eq(demand.id_block.version, 1);
+	ck_assert_uint_eq(demand.id_block.guest_svn, 7);
+	ck_assert_str_eq((const char *)demand.id_block.family_id, "family");
+	ck_assert_str_eq((const char *)demand.id_block.image_id, "image");
+	ck_assert_uint_eq(demand.id_auth.key_algorithm, 1);
+	ck_assert_uint_eq(demand.id_auth.author_algorithm, 1);
+	ck_assert_uint_eq(demand.id_auth.signature[71], 0x11);
+	ck_assert_uint_eq(demand.id_auth.signature[72], 0x12);
+	ck_assert_uint_eq(get_le32(demand.id_auth.key), 2);
+	ck_assert_uint_eq(demand.id_auth.key[4], 0x21);
+	ck_assert_uint_eq(demand.id_auth.key[147], 0x22);
+	ck_assert_uint_eq(demand.id_auth.author_signature[0], 0x31);
+	ck_assert_uint_eq(demand.id_auth.author_key[4], 0x41);
 	must_load(BOOT_TDX);
 	ck_assert(demand.has_policy && demand.policy == 0x10000000 && !demand.has_id);
 	must_load(BOOT_PLAIN);
@@ -342,7 +342,7 @@ START_TEST(registers_that_no_vcpu_can_have)
 	plan.vcpu[0].vmsa.cr4 = 0x40; /* long mode without PAE */
 	ck_assert_int_eq(cc_check_vcpus(&snp_config, &plan, &err), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(err.text, "no processor mode"));
-	config.tech = CC_TDX;
+	config.tech = &cc_tdx;
 	ck_assert_int_eq(cc_check_vcpus(&config, &plan, &err), -ENOTSUP);
 }
 END_TEST

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* IGVM files with one thing wrong, and what is said about it. */
 #include "boot/igvm.h"
-#include "cc/launch.h"
+#include "cc/tech.h"
 #include "tests/unit/igvm_file.h"
 #include "tests/unit/suite.h"
 

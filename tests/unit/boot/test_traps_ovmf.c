@@ -6,7 +6,7 @@
  */
 #include "boot/fw_kernel.h"
 #include "boot/fw_metadata.h"
-#include "cc/measure.h"
+#include "cc/tech.h"
 #include "tests/unit/firmware_image.h"
 #include "tests/unit/suite.h"
 
@@ -58,7 +58,7 @@ static void must_load(void)
 /* The digest of what was loaded, without any vCPU. */
 static void measured(uint8_t digest[CC_DIGEST])
 {
-	const struct cc_config cc = {.tech = CC_SNP};
+	const struct cc_config cc = {.tech = &cc_snp};
 	struct cc_measurement m;
 
 	ck_assert_msg(cc_measure(&cc, &g->plan, &g->mem, &m, &g->err) == 0, "%s", g->err.text);

@@ -5,7 +5,7 @@
  * from cc/.
  */
 #include "boot/fw_metadata.h"
-#include "cc/measure.h"
+#include "cc/tech.h"
 #include "tests/unit/firmware_image.h"
 #include "tests/unit/suite.h"
 
@@ -50,7 +50,7 @@ static void must_load(const struct tdvf_row *rows, size_t n)
 
 static void measured(uint8_t digest[CC_DIGEST])
 {
-	const struct cc_config cc = {.tech = CC_TDX, .vcpus = 1};
+	const struct cc_config cc = {.tech = &cc_tdx, .vcpus = 1};
 	struct cc_measurement m;
 
 	ck_assert_msg(cc_measure(&cc, &g->plan, &g->mem, &m, &g->err) == 0, "%s", g->err.text);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Unified kernel images: without firmware they boot as the files that they were made of would. */
 #include "boot/uki.h"
-#include "cc/measure.h"
+#include "cc/tech.h"
 #include "tests/unit/firmware_image.h"
 #include "tests/unit/suite.h"
 
@@ -133,7 +133,7 @@ END_TEST
 
 START_TEST(the_measurement_is_that_of_the_parts)
 {
-	const struct cc_config cc = {.tech = CC_SNP, .vcpus = 1, .snp = {.vcpu_sig = 0x800f12}};
+	const struct cc_config cc = {.tech = &cc_snp, .vcpus = 1, .snp = {.vcpu_sig = 0x800f12}};
 	struct cc_measurement a, b;
 
 	config.guest = BOOT_SNP;

@@ -135,15 +135,12 @@ static void measure(uint8_t digest[48])
 static void put_block(const uint8_t digest[48], uint64_t policy)
 {
 	struct snp_id_block block = {.version = SNP_ID_BLOCK_VERSION, .policy = policy};
-	uint8_t encoded[SNP_ID_BLOCK_SIZE];
-	static uint8_t auth[SNP_ID_AUTH_SIZE];
+	/* the model takes any signature that is not all zeros */
+	const struct snp_id_auth auth = {.key_algorithm = 1, .signature = {1}};
 
 	memcpy(block.launch_digest, digest, sizeof(block.launch_digest));
-	snp_id_block_encode(&block, encoded);
-	put_le32(auth, 1);
-	auth[0x40] = 1; /* the model takes any signature that is not all zeros */
-	block_file = file_make(encoded, sizeof(encoded));
-	auth_file = file_make(auth, sizeof(auth));
+	block_file = file_make(&block, sizeof(block));
+	auth_file = file_make(&auth, sizeof(auth));
 	set_path("snp.id-block", &block_file);
 	set_path("snp.id-auth", &auth_file);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* Whole launches over the model of KVM: each technology in each memory mode, with one and two
  * vCPUs; what the firmware measured is what cc_measure() said before. */
+#include "cc/tech.h"
 #include "tests/unit/cc_fixture.h"
 #include "tests/unit/suite.h"
-#include "vmm/machine/cc_setup.h"
 
 static struct launch t;
 
@@ -26,7 +26,7 @@ START_TEST(snp_is_measured_as_computed)
 {
 	const struct model_vm *vm;
 
-	START_CASE(CC_SNP);
+	START_CASE(&cc_snp);
 	must(launch_all(&t), &t);
 	ck_assert_int_eq(t.mem.mode, launch_modes[CASE_MODE(_i)].mode);
 	launch_assert_measured(&t);
@@ -54,7 +54,7 @@ START_TEST(tdx_is_measured_as_computed)
 {
 	const struct model_vm *vm;
 
-	START_CASE(CC_TDX);
+	START_CASE(&cc_tdx);
 	must(launch_all(&t), &t);
 	launch_assert_measured(&t);
 	model_check_launch(t.m, 0, false);
@@ -83,7 +83,7 @@ START_TEST(sw_protected_memory_is_private_as_far_as_possible)
 {
 	bool split = CASE_MODE(_i) == SPLIT;
 
-	START_CASE(CC_SW_PROTECTED);
+	START_CASE(&cc_sw_protected);
 	must(launch_all(&t), &t);
 	ck_assert_uint_eq(model_wasted_pages(t.m), 0);
 	/* each run of pages once, and none there and back */
@@ -107,7 +107,7 @@ START_TEST(a_plain_vm_needs_nothing_of_all_this)
 {
 	unsigned long calls;
 
-	launch_init(&t, CC_NONE, SPLIT, 2);
+	launch_init(&t, &cc_none, SPLIT, 2);
 	model_set_gmem_dialect(t.m, MODEL_GMEM_6_18);
 	must(launch_create_vm(&t), &t);
 	calls = launch_calls(&t);
@@ -130,7 +130,7 @@ END_TEST
  */
 START_TEST(the_measurement_notices_a_changed_bit)
 {
-	enum cc_tech tech = _i ? CC_TDX : CC_SNP;
+	const struct cc_tech *tech = _i ? &cc_tdx : &cc_snp;
 	uint8_t digest[CC_DIGEST];
 
 	launch_init(&t, tech, REV8, 1);
@@ -151,12 +151,12 @@ START_TEST(the_measurement_needs_no_vm)
 {
 	struct cc_measurement with_vm;
 
-	launch_init(&t, _i ? CC_TDX : CC_SNP, SPLIT, 2);
+	launch_init(&t, _i ? &cc_tdx : &cc_snp, SPLIT, 2);
 	must(launch_all(&t), &t);
 	with_vm = t.expected;
 	launch_close(&t);
 
-	launch_init(&t, _i ? CC_TDX : CC_SNP, SPLIT, 2);
+	launch_init(&t, _i ? &cc_tdx : &cc_snp, SPLIT, 2);
 	mem_init(&t.mem, model_sys(t.m), NULL, MEM_PAGES_SMALL);
 	must(mem_add_region(&t.mem, "low RAM", 0, PAGES(LOW_PAGES), &t.err), &t);
 	must(mem_add_region(&t.mem, "high RAM", HIGH, PAGES(HIGH_PAGES), &t.err), &t);
@@ -172,7 +172,7 @@ START_TEST(memory_does_not_double)
 {
 	uint64_t used;
 
-	launch_init(&t, _i ? CC_TDX : CC_SNP, SPLIT, 1);
+	launch_init(&t, _i ? &cc_tdx : &cc_snp, SPLIT, 1);
 	must(launch_all(&t), &t);
 	used = model_memory_in_use(t.m);
 	ck_assert_uint_le(used, PAGES(_i ? 12 : 17) + PAGES(2));
@@ -184,7 +184,7 @@ END_TEST
 START_TEST(trap_memory_never_doubles_during_a_launch)
 {
 	const uint64_t base = GIB(1), len = MIB(9);
-	enum cc_tech tech = _i % 2 ? CC_TDX : CC_SNP;
+	const struct cc_tech *tech = _i % 2 ? &cc_tdx : &cc_snp;
 	uint64_t used;
 
 	launch_init(&t, tech, _i < 2 ? SPLIT : REV8, 1);
@@ -209,13 +209,13 @@ END_TEST
 /* machine.memory-source = "copy": every page comes from a buffer, also in place. */
 START_TEST(items_are_copied_where_they_could_be_taken_in_place)
 {
-	enum cc_tech tech = _i % 2 ? CC_TDX : CC_SNP;
+	const struct cc_tech *tech = _i % 2 ? &cc_tdx : &cc_snp;
 
 	launch_init(&t, tech, _i < 2 ? REV5 : REV8, 2);
 	t.config.copy = true;
 	must(launch_all(&t), &t);
 	launch_assert_measured(&t);
-	model_check_launch(t.m, 0, tech == CC_SNP);
+	model_check_launch(t.m, 0, tech == &cc_snp);
 	ck_assert_uint_eq(model_in_place_pages(t.m, 0), 0);
 	ck_assert_uint_eq(t.cc.stats.populates, t.plan.nitems);
 	ck_assert_uint_eq(model_wasted_pages(t.m), 0);
@@ -231,7 +231,7 @@ END_TEST
 /* What the guest gets of an item that it is not measured by. */
 START_TEST(unmeasured_contents_arrive)
 {
-	launch_init(&t, CC_SNP, (unsigned int)_i, 1);
+	launch_init(&t, &cc_snp, (unsigned int)_i, 1);
 	must(launch_all(&t), &t);
 	ck_assert(launch_page_written(&t, PAGES(1)));
 	/* secrets come from the firmware */
@@ -242,10 +242,9 @@ END_TEST
 
 /* --- machine.cc = "auto" --- */
 
-static int choose(bool snp, bool tdx, enum cc_tech *tech)
+static int choose(bool snp, bool tdx, const struct cc_tech **tech)
 {
 	struct model *m = model_new();
-	struct vmm_config config;
 	struct kvm_system kvm;
 	int ret;
 
@@ -253,12 +252,9 @@ static int choose(bool snp, bool tdx, enum cc_tech *tech)
 		model_offer_snp(m);
 	if (tdx)
 		model_offer_tdx(m);
-	config_init(&config);
-	config.machine.cc = CONFIG_CC_AUTO;
 	ck_assert_int_eq(kvm_system_open(&kvm, model_sys(m), &t.err), 0);
-	ret = cc_choose(&config, &kvm, tech, &t.err);
+	ret = cc_choose(&cc_auto, &kvm, tech, &t.err);
 	kvm_system_close(&kvm);
-	config_clear(&config);
 	model_check_clean(m);
 	model_free(m);
 	return ret;
@@ -266,14 +262,14 @@ static int choose(bool snp, bool tdx, enum cc_tech *tech)
 
 START_TEST(auto_is_snp_else_tdx_else_an_error)
 {
-	enum cc_tech tech;
+	const struct cc_tech *tech;
 
 	ck_assert_int_eq(choose(true, true, &tech), 0);
-	ck_assert_int_eq(tech, CC_SNP);
+	ck_assert_ptr_eq(tech, &cc_snp);
 	ck_assert_int_eq(choose(true, false, &tech), 0);
-	ck_assert_int_eq(tech, CC_SNP);
+	ck_assert_ptr_eq(tech, &cc_snp);
 	ck_assert_int_eq(choose(false, true, &tech), 0);
-	ck_assert_int_eq(tech, CC_TDX);
+	ck_assert_ptr_eq(tech, &cc_tdx);
 	/* software-protected VMs, which the host offers, protect nothing */
 	ck_assert_int_eq(choose(false, false, &tech), -ENOTSUP);
 	launch_says(&t, "neither SNP nor TDX");

@@ -27,7 +27,7 @@ static int snp(uint32_t id, void *data, uint32_t *status)
 
 static void snp_setup(void)
 {
-	launch_init(&t, CC_SNP, REV8, 1);
+	launch_init(&t, &cc_snp, REV8, 1);
 	must(launch_create_vm(&t), &t);
 }
 
@@ -189,7 +189,7 @@ static int tdx_on(const struct kvm_fd *h, uint32_t id, uint32_t flags, const voi
 
 static void tdx_setup(void)
 {
-	launch_init(&t, CC_TDX, REV8, 1);
+	launch_init(&t, &cc_tdx, REV8, 1);
 	must(launch_create_vm(&t), &t);
 }
 

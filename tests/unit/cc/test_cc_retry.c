@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* What a launch makes of calls that have to be made again: signals, contention, partial progress,
  * and calls that never get anywhere. */
-#include "cc/launch_ops.h"
+#include "cc/tech.h"
 #include "tests/unit/cc_fixture.h"
 #include "tests/unit/suite.h"
 
 static struct launch t;
 
-static const enum cc_tech techs[] = {CC_SNP, CC_TDX};
+static const struct cc_tech *const techs[] = {&cc_snp, &cc_tdx};
 
 #define CASES	     (2 * LAUNCH_MODES)
 #define CASE_TECH(i) techs[(i) % 2]
@@ -15,13 +15,13 @@ static const enum cc_tech techs[] = {CC_SNP, CC_TDX};
 
 static const char *populate_call(void)
 {
-	return t.config.tech == CC_SNP ? "KVM_SEV_SNP_LAUNCH_UPDATE" : "KVM_TDX_INIT_MEM_REGION";
+	return t.config.tech == &cc_snp ? "KVM_SEV_SNP_LAUNCH_UPDATE" : "KVM_TDX_INIT_MEM_REGION";
 }
 
 static void assert_launched(void)
 {
 	launch_assert_measured(&t);
-	model_check_launch(t.m, 0, t.config.tech == CC_SNP);
+	model_check_launch(t.m, 0, t.config.tech == &cc_snp);
 	launch_close(&t);
 }
 
@@ -82,7 +82,7 @@ static void measure_pause(unsigned int microseconds)
 
 START_TEST(a_call_that_is_always_interrupted_ends_the_launch)
 {
-	bool snp = CASE_TECH(_i) == CC_SNP;
+	bool snp = CASE_TECH(_i) == &cc_snp;
 
 	launch_init(&t, CASE_TECH(_i), CASE_MODE(_i), 1);
 	t.cc.pause = measure_pause;
@@ -108,7 +108,7 @@ START_TEST(success_without_progress_ends_the_launch)
 	model_answer(t.m, populate_call(), 0);
 	ck_assert_int_eq(launch_all(&t), -EIO);
 	launch_says(&t, "makes no progress");
-	launch_says(&t, CASE_TECH(_i) == CC_SNP ? "kernel at 0x10000" : "BFV at 0x100000000");
+	launch_says(&t, CASE_TECH(_i) == &cc_snp ? "kernel at 0x10000" : "BFV at 0x100000000");
 	ck_assert_uint_eq(model_count(t.m, populate_call()), CC_RETRIES + 1);
 	launch_close(&t);
 }
@@ -117,37 +117,37 @@ END_TEST
 /* --- errnos --- */
 
 static const struct {
-	enum cc_tech tech;
+	const struct cc_tech *tech;
 	const char *call;
 	int code;
 	uint32_t status;
 	bool retried;
 } errors[] = {
-	{CC_SNP, "KVM_SEV_SNP_LAUNCH_UPDATE", EAGAIN, 0, true},
-	{CC_SNP, "KVM_SEV_SNP_LAUNCH_UPDATE", EINTR, 0, true},
-	{CC_SNP, "KVM_SEV_SNP_LAUNCH_UPDATE", EIO, 0, true},
-	{CC_SNP, "KVM_SEV_SNP_LAUNCH_UPDATE", EIO, 0x16, false},
-	{CC_SNP, "KVM_SEV_SNP_LAUNCH_UPDATE", EINVAL, 0, false},
-	{CC_SNP, "KVM_SEV_SNP_LAUNCH_UPDATE", ENOMEM, 0, false},
-	{CC_SNP, "KVM_SEV_SNP_LAUNCH_FINISH", EBUSY, 0, true},
-	{CC_SNP, "KVM_SEV_SNP_LAUNCH_FINISH", EAGAIN, 0, false},
-	{CC_SNP, "KVM_SEV_SNP_LAUNCH_FINISH", EINTR, 0, false},
-	{CC_SNP, "KVM_SEV_SNP_LAUNCH_FINISH", EIO, 0x0b, false},
-	{CC_SNP, "KVM_SEV_SNP_LAUNCH_FINISH", EIO, 0, false},
-	{CC_SNP, "KVM_SEV_INIT2", EBUSY, 0, false},
-	{CC_SNP, "KVM_SEV_SNP_LAUNCH_START", EIO, 0x22, false},
-	{CC_TDX, "KVM_TDX_INIT_VM", EAGAIN, 0, true},
-	{CC_TDX, "KVM_TDX_INIT_VM", EBUSY, 0, false},
-	{CC_TDX, "KVM_TDX_INIT_VM", ENOSPC, 0, false},
-	{CC_TDX, "KVM_TDX_INIT_VCPU", EIO, 0, false},
-	{CC_TDX, "KVM_TDX_INIT_MEM_REGION", EINTR, 0, true},
-	{CC_TDX, "KVM_TDX_INIT_MEM_REGION", EAGAIN, 0, true},
-	{CC_TDX, "KVM_TDX_INIT_MEM_REGION", EBUSY, 0, true},
-	{CC_TDX, "KVM_TDX_INIT_MEM_REGION", EIO, 0, false},
-	{CC_TDX, "KVM_TDX_INIT_MEM_REGION", EFAULT, 0, false},
-	{CC_TDX, "KVM_TDX_FINALIZE_VM", EBUSY, 0, true},
-	{CC_TDX, "KVM_TDX_FINALIZE_VM", EAGAIN, 0, true},
-	{CC_TDX, "KVM_TDX_FINALIZE_VM", EINVAL, 0, false},
+	{&cc_snp, "KVM_SEV_SNP_LAUNCH_UPDATE", EAGAIN, 0, true},
+	{&cc_snp, "KVM_SEV_SNP_LAUNCH_UPDATE", EINTR, 0, true},
+	{&cc_snp, "KVM_SEV_SNP_LAUNCH_UPDATE", EIO, 0, true},
+	{&cc_snp, "KVM_SEV_SNP_LAUNCH_UPDATE", EIO, 0x16, false},
+	{&cc_snp, "KVM_SEV_SNP_LAUNCH_UPDATE", EINVAL, 0, false},
+	{&cc_snp, "KVM_SEV_SNP_LAUNCH_UPDATE", ENOMEM, 0, false},
+	{&cc_snp, "KVM_SEV_SNP_LAUNCH_FINISH", EBUSY, 0, true},
+	{&cc_snp, "KVM_SEV_SNP_LAUNCH_FINISH", EAGAIN, 0, false},
+	{&cc_snp, "KVM_SEV_SNP_LAUNCH_FINISH", EINTR, 0, false},
+	{&cc_snp, "KVM_SEV_SNP_LAUNCH_FINISH", EIO, 0x0b, false},
+	{&cc_snp, "KVM_SEV_SNP_LAUNCH_FINISH", EIO, 0, false},
+	{&cc_snp, "KVM_SEV_INIT2", EBUSY, 0, false},
+	{&cc_snp, "KVM_SEV_SNP_LAUNCH_START", EIO, 0x22, false},
+	{&cc_tdx, "KVM_TDX_INIT_VM", EAGAIN, 0, true},
+	{&cc_tdx, "KVM_TDX_INIT_VM", EBUSY, 0, false},
+	{&cc_tdx, "KVM_TDX_INIT_VM", ENOSPC, 0, false},
+	{&cc_tdx, "KVM_TDX_INIT_VCPU", EIO, 0, false},
+	{&cc_tdx, "KVM_TDX_INIT_MEM_REGION", EINTR, 0, true},
+	{&cc_tdx, "KVM_TDX_INIT_MEM_REGION", EAGAIN, 0, true},
+	{&cc_tdx, "KVM_TDX_INIT_MEM_REGION", EBUSY, 0, true},
+	{&cc_tdx, "KVM_TDX_INIT_MEM_REGION", EIO, 0, false},
+	{&cc_tdx, "KVM_TDX_INIT_MEM_REGION", EFAULT, 0, false},
+	{&cc_tdx, "KVM_TDX_FINALIZE_VM", EBUSY, 0, true},
+	{&cc_tdx, "KVM_TDX_FINALIZE_VM", EAGAIN, 0, true},
+	{&cc_tdx, "KVM_TDX_FINALIZE_VM", EINVAL, 0, false},
 };
 
 START_TEST(an_error_that_may_pass_is_waited_for)

@@ -7,12 +7,10 @@
 #include "tests/unit/suite.h"
 
 static struct launch t;
-static uint8_t id_block[SNP_ID_BLOCK_SIZE];
-static uint8_t id_auth[SNP_ID_AUTH_SIZE];
 
 static void setup(void)
 {
-	launch_init(&t, CC_SNP, REV8, 1);
+	launch_init(&t, &cc_snp, REV8, 1);
 }
 
 static void teardown(void)
@@ -116,7 +114,7 @@ START_TEST(certificates_are_asked_for_where_kvm_can)
 {
 	if (_i)
 		model_snp_set_certs(t.m);
-	t.config.snp.request_certs = true;
+	t.config.snp.certs = (char[]){"certs"};
 	must(launch_all(&t), &t);
 	ck_assert_int_eq(model_vm(t.m, 0)->snp->certs, _i);
 	if (!_i)
@@ -175,7 +173,7 @@ START_TEST(corrections_are_taken_over_and_told)
 	const uint32_t rdseed = 1u << 18, vaes = 1u << 9, svme_lock = 1u << 2;
 
 	launch_close(&t);
-	launch_init(&t, CC_SNP, (unsigned int)_i, 2);
+	launch_init(&t, &cc_snp, (unsigned int)_i, 2);
 	model_snp_lacks(t.m, 7, 0, 1, rdseed);
 	model_snp_lacks(t.m, 7, 0, 2, vaes);
 	model_snp_lacks(t.m, 0x8000000a, 0, 3, svme_lock);
@@ -287,28 +285,24 @@ END_TEST
 /* For the launch that launch_load() makes: measures a first one. */
 static void make_id(void)
 {
-	struct cc_config config = t.config;
+	struct snp_id_block block = {.version = 1, .policy = t.config.snp.policy};
 
 	must(launch_all(&t), &t);
-	memset(id_block, 0, sizeof(id_block));
-	memcpy(id_block, t.expected.digest, CC_DIGEST);
-	put_le32(id_block + 0x50, 1);
-	put_le64(id_block + 0x58, config.snp.policy);
-	memset(id_auth, 0, sizeof(id_auth));
-	put_le32(id_auth, 1);
-	id_auth[0x40] = 1; /* signatures that the model takes */
-	put_le32(id_auth + 0x240, 2);
+	memcpy(block.launch_digest, t.expected.digest, CC_DIGEST);
 	launch_close(&t);
 	setup();
-	t.config.snp.id_block = id_block;
-	t.config.snp.id_auth = id_auth;
+	t.config.have_id = true;
+	t.config.id_block = block;
+	t.config.id_auth.key_algorithm = 1;
+	t.config.id_auth.signature[0] = 1; /* signatures that the model takes */
+	t.config.id_auth.key[0] = 2;
 }
 
 static void add_author(void)
 {
-	put_le32(id_auth + 4, 1);
-	id_auth[0x680] = 1;
-	put_le32(id_auth + 0x880, 2);
+	t.config.id_auth.author_algorithm = 1;
+	t.config.id_auth.author_signature[0] = 1;
+	t.config.id_auth.author_key[0] = 2;
 }
 
 START_TEST(id_block_of_this_launch)
@@ -325,7 +319,7 @@ END_TEST
 START_TEST(id_block_of_another_launch)
 {
 	make_id();
-	id_block[5] ^= 1;
+	t.config.id_block.launch_digest[5] ^= 1;
 	ck_assert_int_eq(launch_all(&t), -EIO);
 	launch_says(&t, "KVM_SEV_SNP_LAUNCH_FINISH");
 	launch_says(&t, "BAD_MEASUREMENT");
@@ -337,7 +331,7 @@ END_TEST
 START_TEST(id_block_of_another_policy)
 {
 	make_id();
-	put_le64(id_block + 0x58, 0xb0000);
+	t.config.id_block.policy = 0xb0000;
 	ck_assert_int_eq(launch_all(&t), -EIO);
 	launch_says(&t, "POLICY_FAILURE");
 	launch_says(&t, "ID block has another policy");
@@ -347,7 +341,7 @@ END_TEST
 START_TEST(id_auth_without_signature)
 {
 	make_id();
-	id_auth[0x40] = 0;
+	t.config.id_auth.signature[0] = 0;
 	ck_assert_int_eq(launch_all(&t), -EIO);
 	launch_says(&t, "BAD_SIGNATURE");
 	launch_says(&t, "snp.id-auth");

@@ -9,7 +9,7 @@ static struct launch t;
 
 static void setup(void)
 {
-	launch_init(&t, CC_TDX, REV8, 1);
+	launch_init(&t, &cc_tdx, REV8, 1);
 }
 
 static void teardown(void)
@@ -257,7 +257,7 @@ START_TEST(a_cpuid_that_the_module_changes_is_reported)
 	ck_assert_ptr_null(strstr(t.logged, "TDX module shows"));
 	launch_close(&t);
 
-	launch_init(&t, CC_TDX, REV8, 2);
+	launch_init(&t, &cc_tdx, REV8, 2);
 	t.log.level = VMM_LOG_DEBUG;
 	model_tdx_hide(t.m, 7, 1);
 	must(launch_all(&t), &t);

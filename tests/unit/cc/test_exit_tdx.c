@@ -3,11 +3,11 @@
 #include "tests/unit/mem_fixture.h"
 #include "tests/unit/suite.h"
 
+#include "cc/quote.h"
 #include "vmm/kvm/uapi_tdx.h"
 #include "vmm/machine/exit.h"
 #include "vmm/machine/exit_tdx.h"
 #include "vmm/machine/machine.h"
-#include "vmm/machine/quote.h"
 
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -207,7 +207,7 @@ END_TEST
 static void create_client(void)
 {
 	ck_assert_int_eq(config_set(&config, "tdx.quote-socket", "\"/nowhere/at/all\"", &err), 0);
-	machine.cc.config.tech = CC_TDX;
+	machine.cc.tech = &cc_tdx;
 	ck_assert_int_eq(loop_init(&machine.loop, sys_host(), &err), 0);
 	ck_assert_int_eq(tdx_calls_init(&machine, &err), 0);
 	ck_assert_ptr_nonnull(machine.quote);
@@ -307,17 +307,17 @@ END_TEST
 
 START_TEST(only_tds_with_a_service_have_a_client)
 {
-	machine.cc.config.tech = CC_TDX;
+	machine.cc.tech = &cc_tdx;
 	ck_assert_int_eq(tdx_calls_init(&machine, &err), 0);
 	ck_assert_ptr_null(machine.quote);
 	ck_assert_int_eq(config_set(&config, "tdx.quote-socket", "\"vsock:2:4050\"", &err), 0);
-	machine.cc.config.tech = CC_SNP;
+	machine.cc.tech = &cc_snp;
 	ck_assert_int_eq(tdx_calls_init(&machine, &err), 0);
 	ck_assert_ptr_null(machine.quote);
-	machine.cc.config.tech = CC_TDX;
+	machine.cc.tech = &cc_tdx;
 	/* reading a configuration finds this earlier */
-	free(config.tdx.quote_socket);
-	config.tdx.quote_socket = strdup("vsock:2");
+	free(config.cc.tdx.quote_socket);
+	config.cc.tdx.quote_socket = strdup("vsock:2");
 	ck_assert_int_eq(tdx_calls_init(&machine, &err), -EINVAL);
 	assert_says("vsock:2");
 }

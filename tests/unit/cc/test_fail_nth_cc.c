@@ -9,7 +9,7 @@
 #include "tests/unit/cc_failing.h"
 #include "tests/unit/suite.h"
 
-static const enum cc_tech techs[] = {CC_SNP, CC_TDX, CC_SW_PROTECTED};
+static const struct cc_tech *const techs[] = {&cc_snp, &cc_tdx, &cc_sw_protected};
 
 /* Every technology in every mode, in the variants there are for it. */
 #define CASES		(3 * LAUNCH_MODES * VARIANTS)
@@ -19,10 +19,10 @@ static const enum cc_tech techs[] = {CC_SNP, CC_TDX, CC_SW_PROTECTED};
 
 static bool exists(int i)
 {
-	bool firmware = CASE_TECH(i) != CC_SW_PROTECTED;
+	bool firmware = CASE_TECH(i) != &cc_sw_protected;
 
 	if (CASE_VARIANT(i) >= FIRST_OF_SNP)
-		return CASE_TECH(i) == CC_SNP;
+		return CASE_TECH(i) == &cc_snp;
 	return CASE_VARIANT(i) == VARIANT_USUAL || firmware;
 }
 
@@ -43,9 +43,9 @@ static void check_launched(int i, unsigned long n, const char *call, int code)
 
 	ck_assert_msg(is_optional(call, code) || is_probe(n, code),
 		      "call %lu (%s), %s: goes unnoticed", n, call, strerrorname_np(code));
-	if (t.config.tech == CC_SW_PROTECTED)
+	if (t.config.tech == &cc_sw_protected)
 		return;
-	model_check_launch(t.m, 0, t.config.tech == CC_SNP);
+	model_check_launch(t.m, 0, t.config.tech == &cc_snp);
 	if (CASE_MODE(i) == REV5 && is_probe(n, code))
 		return;
 	model_launch_digest(t.m, 0, digest);

@@ -4,8 +4,8 @@
  * each page of a launch is refused once, in the middle of whatever call comes to it. Every time the
  * error names the call and the code, and the page by item and address.
  */
-#include "cc/launch_ops.h"
 #include "cc/snp_status.h"
+#include "cc/tech.h"
 #include "tests/unit/cc_failing.h"
 #include "tests/unit/suite.h"
 
@@ -30,8 +30,8 @@ static bool is_firmware(const char *call)
 }
 
 /* The numbers of the calls of the firmware in an undisturbed launch. */
-static size_t firmware_calls(enum cc_tech tech, unsigned int mode, enum failing_variant variant,
-			     unsigned long call[64])
+static size_t firmware_calls(const struct cc_tech *tech, unsigned int mode,
+			     enum failing_variant variant, unsigned long call[64])
 {
 	size_t n = 0;
 
@@ -56,14 +56,14 @@ static size_t firmware_calls(enum cc_tech tech, unsigned int mode, enum failing_
 START_TEST(each_call_of_the_firmware_may_fail_with_each_status)
 {
 	unsigned long call[64];
-	size_t n = firmware_calls(CC_SNP, CASE_MODE(_i), CASE_VARIANT(_i), call);
+	size_t n = firmware_calls(&cc_snp, CASE_MODE(_i), CASE_VARIANT(_i), call);
 	/* all of them once for each mode, some for each variant */
 	unsigned int step = CASE_VARIANT(_i) == VARIANT_USUAL ? 1 : 7;
 
 	ck_assert_uint_gt(n, 8);
 	for (unsigned int s = 1; s < STATUSES; s += step) {
 		for (size_t k = 0; k < n; k++) {
-			failing_init(CC_SNP, CASE_MODE(_i), CASE_VARIANT(_i));
+			failing_init(&cc_snp, CASE_MODE(_i), CASE_VARIANT(_i));
 			model_set_fail_status(t.m, status_at(s));
 			model_fail_at(t.m, call[k], EIO);
 			ck_assert_int_eq(launch_all(&t), -EIO);
@@ -79,7 +79,7 @@ END_TEST
 START_TEST(a_start_without_context_has_its_status)
 {
 	for (unsigned int s = 1; s < STATUSES; s++) {
-		failing_init(CC_SNP, (unsigned int)_i, VARIANT_USUAL);
+		failing_init(&cc_snp, (unsigned int)_i, VARIANT_USUAL);
 		model_set_fail_status(t.m, status_at(s));
 		model_fail_nth_of(t.m, "KVM_SEV_SNP_LAUNCH_START", 1, ENOTTY);
 		ck_assert_int_eq(launch_all(&t), -ENOTTY);
@@ -99,7 +99,7 @@ START_TEST(a_corrected_cpuid_page_may_be_refused)
 	static const char update[] = "KVM_SEV_SNP_LAUNCH_UPDATE";
 	unsigned long nth = 2; /* the page is submitted a second time */
 
-	failing_init(CC_SNP, (unsigned int)_i, VARIANT_CORRECTED);
+	failing_init(&cc_snp, (unsigned int)_i, VARIANT_CORRECTED);
 	must(launch_prepare(&t), &t);
 	/* items before it take a call each */
 	while (strcmp(t.plan.item[nth - 2].name, "CPUID") != 0)
@@ -137,11 +137,11 @@ START_TEST(each_call_of_the_module_may_fail_with_a_status)
 {
 	static const int codes[] = {EIO, EINVAL};
 	unsigned long call[64];
-	size_t n = firmware_calls(CC_TDX, (unsigned int)_i, VARIANT_PARTIAL, call);
+	size_t n = firmware_calls(&cc_tdx, (unsigned int)_i, VARIANT_PARTIAL, call);
 
 	for (size_t s = 0; s < 2 * ARRAY_SIZE(module_status); s++) {
 		for (size_t k = 0; k < n; k++) {
-			failing_init(CC_TDX, (unsigned int)_i, VARIANT_PARTIAL);
+			failing_init(&cc_tdx, (unsigned int)_i, VARIANT_PARTIAL);
 			model_set_fail_status(t.m, module_status[s / 2]);
 			model_fail_at(t.m, call[k], codes[s % 2]);
 			ck_assert_int_eq(launch_all(&t), -codes[s % 2]);
@@ -161,7 +161,7 @@ START_TEST(a_busy_module_is_named)
 	const uint64_t busy = 0x8000020000000092;
 
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
-		failing_init(CC_TDX, (unsigned int)_i, VARIANT_USUAL);
+		failing_init(&cc_tdx, (unsigned int)_i, VARIANT_USUAL);
 		model_set_fail_status(t.m, busy);
 		model_fail_nth_of(t.m, calls[i], 1, EBUSY);
 		must(launch_all(&t), &t);
@@ -169,7 +169,7 @@ START_TEST(a_busy_module_is_named)
 		launch_assert_measured(&t);
 		launch_close(&t);
 
-		failing_init(CC_TDX, (unsigned int)_i, VARIANT_USUAL);
+		failing_init(&cc_tdx, (unsigned int)_i, VARIANT_USUAL);
 		model_set_fail_status(t.m, busy);
 		model_answer(t.m, calls[i], -EBUSY);
 		ck_assert_int_eq(launch_all(&t), -EBUSY);
@@ -209,7 +209,7 @@ static uint64_t pages_of_plan(void)
 
 /* Of SNP and TDX, in each mode, whole items, two pages in a call, and copies. */
 #define PAGE_CASES	     (2 * LAUNCH_MODES * 3)
-#define PAGE_CASE_TECH(i)    ((i) % 2 ? CC_TDX : CC_SNP)
+#define PAGE_CASE_TECH(i)    ((i) % 2 ? &cc_tdx : &cc_snp)
 #define PAGE_CASE_MODE(i)    ((unsigned int)(i) / 2 % LAUNCH_MODES)
 #define PAGE_CASE_VARIANT(i) ((enum failing_variant)((i) / 2 / LAUNCH_MODES))
 
@@ -217,7 +217,7 @@ static uint64_t pages_of_plan(void)
  * about the item's first. */
 START_TEST(each_page_may_be_refused)
 {
-	const bool snp = PAGE_CASE_TECH(_i) == CC_SNP;
+	const bool snp = PAGE_CASE_TECH(_i) == &cc_snp;
 	uint64_t pages = 1;
 
 	for (uint64_t n = 1; n <= pages; n++) {
@@ -241,7 +241,7 @@ END_TEST
 /* The same without a status: it may be a signal, so it is tried again, but not for ever. */
 START_TEST(a_page_may_never_come_through)
 {
-	const bool snp = PAGE_CASE_TECH(_i) == CC_SNP;
+	const bool snp = PAGE_CASE_TECH(_i) == &cc_snp;
 	const uint64_t n = snp ? 5 : 3; /* in the middle of the first item */
 
 	failing_init(PAGE_CASE_TECH(_i), PAGE_CASE_MODE(_i), PAGE_CASE_VARIANT(_i));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* Messages of the quote generation service: known bytes, and every way in which an answer is bad.
  */
+#include "cc/quote.h"
+#include "cc/quote_frame.h"
 #include "tests/unit/suite.h"
-#include "vmm/machine/quote.h"
-#include "vmm/machine/quote_frame.h"
 
 #include "vmm/base/bytes.h"
 

@@ -13,7 +13,7 @@
  *	LAUNCH_FINISH while a vCPU is being made	test_cc_retry (EBUSY)
  *	running before the end				trap_running_before_…
  */
-#include "cc/launch_ops.h"
+#include "cc/tech.h"
 #include "tests/unit/cc_fixture.h"
 #include "tests/unit/suite.h"
 #include "vmm/kvm/uapi_snp.h"
@@ -25,7 +25,7 @@ static struct launch t;
 
 /* Loops go over both technologies in all modes. */
 #define CASES	     (2 * LAUNCH_MODES)
-#define CASE_TECH(i) ((i) % 2 ? CC_TDX : CC_SNP)
+#define CASE_TECH(i) ((i) % 2 ? &cc_tdx : &cc_snp)
 #define CASE_MODE(i) ((unsigned int)(i) / 2)
 #define IN_PLACE(i)  (CASE_MODE(i) != SPLIT)
 
@@ -36,7 +36,7 @@ static int raw(const struct kvm_fd *h, void *cmd)
 
 static const char *populate_call(void)
 {
-	return t.config.tech == CC_SNP ? "KVM_SEV_SNP_LAUNCH_UPDATE" : "KVM_TDX_INIT_MEM_REGION";
+	return t.config.tech == &cc_snp ? "KVM_SEV_SNP_LAUNCH_UPDATE" : "KVM_TDX_INIT_MEM_REGION";
 }
 
 /* One page at `gpa` from `source`, past minivmm. */
@@ -52,7 +52,7 @@ static int raw_populate(uint64_t gpa, uint64_t source)
 	struct tdx_mem_region r = {.source_addr = source, .gpa = gpa, .nr_pages = 1};
 	struct tdx_cmd tdx = {.id = TDX_CMD_INIT_MEM_REGION, .data = (uintptr_t)&r};
 
-	if (t.config.tech == CC_SNP)
+	if (t.config.tech == &cc_snp)
 		return raw(&t.vm.h, &snp);
 	return raw(&t.vcpu[0].h, &tdx);
 }
@@ -60,7 +60,7 @@ static int raw_populate(uint64_t gpa, uint64_t source)
 /* Address 0 means "in place", and only where pages are converted in place. */
 START_TEST(trap_source_0)
 {
-	int refused = CASE_TECH(_i) == CC_SNP ? -EIO : -EINVAL;
+	int refused = CASE_TECH(_i) == &cc_snp ? -EIO : -EINVAL;
 
 	launch_init(&t, CASE_TECH(_i), CASE_MODE(_i), 1);
 	must(launch_prepare(&t), &t);
@@ -79,7 +79,7 @@ START_TEST(trap_source_not_aligned)
 		if (t.plan.item[i].src)
 			t.plan.item[i].src = t.source + 8;
 	ck_assert_int_eq(launch_complete(&t), -EINVAL);
-	launch_says(&t, CASE_TECH(_i) == CC_SNP ? "elsewhere at 0x30000" : "payload at 0x8000");
+	launch_says(&t, CASE_TECH(_i) == &cc_snp ? "elsewhere at 0x30000" : "payload at 0x8000");
 	launch_says(&t, populate_call());
 	ck_assert_uint_eq(launch_pauses, 0);
 	launch_close(&t);
@@ -89,7 +89,7 @@ END_TEST
 /* The source lies in guest memory, which has become private: nobody can read it any more. */
 START_TEST(trap_source_in_private_memory)
 {
-	bool snp = CASE_TECH(_i) == CC_SNP;
+	bool snp = CASE_TECH(_i) == &cc_snp;
 
 	launch_init(&t, CASE_TECH(_i), CASE_MODE(_i), 1);
 	must(launch_prepare(&t), &t);
@@ -129,7 +129,7 @@ START_TEST(trap_source_elsewhere_is_for_every_mode)
 	}
 	must(launch_complete(&t), &t);
 	launch_assert_measured(&t);
-	model_check_launch(t.m, 0, CASE_TECH(_i) == CC_SNP);
+	model_check_launch(t.m, 0, CASE_TECH(_i) == &cc_snp);
 	for (size_t i = 0; i < t.plan.nitems; i++) {
 		const struct load_item *item = &t.plan.item[i];
 
@@ -147,7 +147,7 @@ END_TEST
 START_TEST(trap_source_changed_after_populate)
 {
 	uint8_t before[PAGES(2)];
-	uint64_t gpa = CASE_TECH(_i) == CC_SNP ? PAGES(48) : PAGES(8);
+	uint64_t gpa = CASE_TECH(_i) == &cc_snp ? PAGES(48) : PAGES(8);
 
 	launch_init(&t, CASE_TECH(_i), CASE_MODE(_i), 1);
 	must(launch_all(&t), &t);
@@ -192,7 +192,7 @@ START_TEST(trap_populate_after_the_end)
 	launch_says(&t, "sealed");
 	ck_assert_uint_eq(model_calls(t.m), calls);
 	/* an SNP host's kernel must not even be asked: the model aborts, see test_cc_model */
-	if (CASE_TECH(_i) != CC_SNP)
+	if (CASE_TECH(_i) != &cc_snp)
 		ck_assert_int_eq(raw_populate(PAGES(60), (uintptr_t)t.source), -EINVAL);
 	launch_assert_measured(&t);
 	launch_close(&t);
@@ -232,7 +232,7 @@ static unsigned long populates(void)
 
 START_TEST(trap_forgotten_pages_become_zeros)
 {
-	const enum load_kind kind = CASE_TECH(_i) == CC_SNP ? LOAD_UNMEASURED : LOAD_DATA;
+	const enum load_kind kind = CASE_TECH(_i) == &cc_snp ? LOAD_UNMEASURED : LOAD_DATA;
 	unsigned long calls;
 
 	launch_init(&t, CASE_TECH(_i), CASE_MODE(_i), 1);
@@ -269,7 +269,7 @@ START_TEST(pages_that_are_meant_to_be_zero_are_taken)
 	launch_load(&t);
 	must(launch_complete(&t), &t);
 	launch_assert_measured(&t);
-	model_check_launch(t.m, 0, CASE_TECH(_i) == CC_SNP);
+	model_check_launch(t.m, 0, CASE_TECH(_i) == &cc_snp);
 	launch_close(&t);
 }
 END_TEST
@@ -277,7 +277,7 @@ END_TEST
 /* Nothing in KVM would stop it: the guest would run on pages that everybody can read. */
 START_TEST(trap_running_before_memory_is_private_is_a_foul)
 {
-	launch_init(&t, CC_SW_PROTECTED, (unsigned int)_i, 1);
+	launch_init(&t, &cc_sw_protected, (unsigned int)_i, 1);
 	must(launch_prepare(&t), &t);
 	must(launch_vcpus(&t), &t);
 	kvm_vcpu_run(&t.vcpu[0]); /* the model ends the test */

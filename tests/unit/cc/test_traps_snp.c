@@ -21,7 +21,7 @@ static struct launch t;
 
 static void setup(void)
 {
-	launch_init(&t, CC_SNP, REV8, 2);
+	launch_init(&t, &cc_snp, REV8, 2);
 }
 
 static void teardown(void)
@@ -249,7 +249,7 @@ START_TEST(trap_hole_punched_over_loaded_pages_is_a_foul)
 	const struct sys *sys = model_sys(t.m);
 
 	teardown();
-	launch_init(&t, CC_SNP, SPLIT, 1);
+	launch_init(&t, &cc_snp, SPLIT, 1);
 	sys = model_sys(t.m);
 	must(launch_all(&t), &t);
 	/* FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE */
@@ -261,7 +261,7 @@ END_TEST
 START_TEST(trap_private_set_on_mmio_holes)
 {
 	teardown();
-	launch_init(&t, CC_SNP, SPLIT, 1);
+	launch_init(&t, &cc_snp, SPLIT, 1);
 	must(launch_all(&t), &t);
 	ck_assert(model_page_private(t.m, 0, 0));
 	ck_assert(model_page_private(t.m, 0, HIGH + PAGES(HIGH_PAGES - 1)));
@@ -277,7 +277,7 @@ START_TEST(trap_private_on_a_hole_is_a_foul)
 		.address = LAYOUT_VIRTIO_BASE, .size = PAGE_SIZE, .attributes = 8};
 
 	teardown();
-	launch_init(&t, CC_SNP, SPLIT, 1);
+	launch_init(&t, &cc_snp, SPLIT, 1);
 	must(launch_all(&t), &t);
 	kvm_vm_set_attributes(&t.vm, &a, &t.err);
 }

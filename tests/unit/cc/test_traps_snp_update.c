@@ -13,7 +13,7 @@ static struct launch t;
 
 static void setup(void)
 {
-	launch_init(&t, CC_SNP, REV8, 2);
+	launch_init(&t, &cc_snp, REV8, 2);
 }
 
 static void teardown(void)
@@ -72,7 +72,7 @@ START_TEST(trap_secrets_or_cpuid_with_a_null_source)
 	uint32_t status;
 
 	teardown();
-	launch_init(&t, CC_SNP, SPLIT, 1);
+	launch_init(&t, &cc_snp, SPLIT, 1);
 	must(launch_prepare(&t), &t);
 	must(mem_convert(&t.mem, 0, PAGES(LOW_PAGES), true, &t.err), &t);
 	ck_assert_int_eq(raw(SNP_CMD_LAUNCH_UPDATE, &u, &status), -EIO);
@@ -85,7 +85,7 @@ START_TEST(trap_secrets_or_cpuid_with_a_null_source)
 	ck_assert_int_eq(raw(SNP_CMD_LAUNCH_UPDATE, &u, &status), 0);
 	teardown();
 
-	launch_init(&t, CC_SNP, SPLIT, 1);
+	launch_init(&t, &cc_snp, SPLIT, 1);
 	must(launch_all(&t), &t);
 	model_check_launch(t.m, 0, true);
 }
@@ -97,7 +97,7 @@ END_TEST
 START_TEST(trap_cpuid_buffer_that_cannot_be_written_to)
 {
 	teardown();
-	launch_init(&t, CC_SNP, (unsigned int)_i, 1);
+	launch_init(&t, &cc_snp, (unsigned int)_i, 1);
 	model_snp_lacks(t.m, 7, 0, 1, 1u << 18);
 	must(launch_all(&t), &t);
 	ck_assert(t.cc.cpuid_corrected);

@@ -19,7 +19,7 @@ static struct launch t;
 
 static void setup(void)
 {
-	launch_init(&t, CC_TDX, REV8, 1);
+	launch_init(&t, &cc_tdx, REV8, 1);
 }
 
 static void teardown(void)
@@ -147,7 +147,7 @@ START_TEST(trap_sept_ve_disable_not_set)
 	struct vmm_config config;
 
 	config_init(&config);
-	ck_assert_uint_eq(config.tdx.attributes, 1 << 28);
+	ck_assert_uint_eq(config.cc.tdx.attributes, 1 << 28);
 	config_clear(&config);
 	must(launch_all(&t), &t);
 	ck_assert_ptr_null(strstr(t.logged, "SEPT_VE_DISABLE"));
@@ -291,7 +291,7 @@ END_TEST
 START_TEST(trap_private_set_on_mmio_holes)
 {
 	teardown();
-	launch_init(&t, CC_TDX, SPLIT, 1);
+	launch_init(&t, &cc_tdx, SPLIT, 1);
 	/* the model whistles at PRIVATE where no guest_memfd is */
 	must(launch_all(&t), &t);
 	ck_assert_int_eq(mem_is_private(&t.mem, LAYOUT_IOAPIC), -EFAULT);

@@ -152,7 +152,7 @@ START_TEST(trap_apic_ids_in_madt_other_than_vcpu_ids)
 	uint32_t next = 0;
 	int len;
 
-	machine_boot_config(&t.config, CC_TDX, &boot);
+	machine_boot_config(&t.config, &cc_tdx, &boot);
 	len = acpi_build(&boot.platform, tables, sizeof(tables), 0xe0000, &t.err);
 	ck_assert_msg(len > 0, "%s", t.err.text);
 	madt = memmem(tables, (size_t)len, "APIC", 4);

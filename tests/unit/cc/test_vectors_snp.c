@@ -2,9 +2,9 @@
 /* SNP launch digests that others computed: of whole VMs, step by step; of lists of pages; of a
  * vCPU's state; and the CPUID page. */
 #include "boot/fw_kernel.h"
-#include "cc/measure.h"
 #include "cc/measure_snp.h"
 #include "cc/snp_cpuid.h"
+#include "cc/tech.h"
 #include "cc/vmsa.h"
 #include "snp-published.h"
 #include "snp-vectors.h"
@@ -48,7 +48,7 @@ static struct test_file blob_file(const struct vector *v)
 static struct cc_measurement measure(size_t nitems, uint32_t vcpus, const struct vector *v)
 {
 	const struct cc_config cc = {
-		.tech = CC_SNP,
+		.tech = &cc_snp,
 		.vcpus = vcpus,
 		.snp = {.vcpu_sig = (uint32_t)vector_number(v, "vcpu_sig"),
 			.features = vector_number(v, "guest_features")},
@@ -151,7 +151,7 @@ START_TEST(published_digests)
 	uint32_t vcpus = (uint32_t)vector_number(v, "vcpus");
 	char path[VECTOR_PATH];
 	struct cc_config cc = {
-		.tech = CC_SNP,
+		.tech = &cc_snp,
 		.vcpus = vcpus,
 		.snp = {.vcpu_sig = (uint32_t)vector_number(snp_published, "vcpu_sig"),
 			.features = vector_number(v, "guest_features")},
@@ -204,7 +204,7 @@ START_TEST(page_lists_have_the_digests_of_the_vectors)
 	const struct vector *v = &vector_get(snp_vectors, "page_lists")->child[_i];
 	const struct vector *regions = vector_get(v, "regions");
 	const struct vector *after = vector_get(v, "digest_after_each_region");
-	const struct cc_config cc = {.tech = CC_SNP};
+	const struct cc_config cc = {.tech = &cc_snp};
 	struct cc_measurement m;
 
 	ck_assert_uint_eq(after->n, regions->n);

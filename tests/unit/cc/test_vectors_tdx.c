@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What others computed of TDVF images: sections, MRTD, the TD HOB list, and the hash of TDINFO. */
 #include "boot/firmware.h"
-#include "cc/measure.h"
+#include "cc/tech.h"
 #include "tdx-vectors.h"
 #include "tests/unit/boot_files.h"
 #include "tests/unit/suite.h"
@@ -98,7 +98,7 @@ END_TEST
 START_TEST(mrtd_is_that_of_the_vectors)
 {
 	const struct vector *v = vector_at(_i);
-	const struct cc_config cc = {.tech = CC_TDX, .vcpus = 2};
+	const struct cc_config cc = {.tech = &cc_tdx, .vcpus = 2};
 	uint8_t wrong[CC_DIGEST];
 	struct cc_measurement m;
 
@@ -116,7 +116,7 @@ END_TEST
 
 START_TEST(mrtd_does_not_depend_on_the_size_of_ram)
 {
-	const struct cc_config cc = {.tech = CC_TDX, .vcpus = 1};
+	const struct cc_config cc = {.tech = &cc_tdx, .vcpus = 1};
 	struct cc_measurement m;
 
 	if (!find_image(vector_at(_i)))
@@ -163,7 +163,7 @@ START_TEST(tdinfo_has_the_hash_of_the_vectors)
 		size_t at;
 	} fields[] = {{"mrconfigid", 64}, {"mrowner", 112}, {"mrownerconfig", 160}};
 	const struct vector *v = vector_find(vector_at(_i), "tdinfo");
-	const struct cc_config cc = {.tech = CC_TDX, .vcpus = 1};
+	const struct cc_config cc = {.tech = &cc_tdx, .vcpus = 1};
 	uint8_t info[512] = {0}, digest[CC_DIGEST];
 	struct cc_measurement m;
 

@@ -13,7 +13,7 @@ START_TEST(defaults_are_the_documented_ones)
 	config_init(&config);
 	ck_assert_uint_eq(config.machine.vcpus, 1);
 	ck_assert_uint_eq(config.machine.memory, MIB(512));
-	ck_assert_int_eq(config.machine.cc, CONFIG_CC_NONE);
+	ck_assert_int_eq(config.machine.cc, 0);
 	ck_assert_int_eq(config.machine.memory_mode, CONFIG_MEMORY_AUTO);
 	ck_assert_int_eq(config.machine.hugepages, CONFIG_HUGEPAGES_TRANSPARENT);
 	ck_assert_int_eq(config.machine.on_reboot, CONFIG_REBOOT_EXIT);
@@ -21,14 +21,14 @@ START_TEST(defaults_are_the_documented_ones)
 	ck_assert_ptr_null(config.boot.kernel);
 	ck_assert_str_eq(config.boot.cmdline, "");
 	ck_assert(!config.boot.device_tree);
-	ck_assert_uint_eq(config.snp.policy, 0x30000);
-	ck_assert_uint_eq(config.snp.vcpu_sig, 0x800f12);
-	ck_assert(!config.snp.have_vcpu_type && !config.snp.have_vcpu_sig);
-	ck_assert_uint_eq(config.snp.guest_features, 1);
-	ck_assert_uint_eq(config.snp.cbit, 51);
-	ck_assert(!config.snp.have_host_data);
-	ck_assert_uint_eq(config.tdx.attributes, 0x10000000);
-	ck_assert(!config.tdx.have_mrconfigid);
+	ck_assert_uint_eq(config.cc.snp.policy, 0x30000);
+	ck_assert_uint_eq(config.cc.snp.vcpu_sig, 0x800f12);
+	ck_assert(!config.cc.snp.have_vcpu_type && !config.cc.snp.have_vcpu_sig);
+	ck_assert_uint_eq(config.cc.snp.features, 1);
+	ck_assert_uint_eq(config.cc.snp.cbit, 51);
+	ck_assert(!config.cc.snp.have_host_data);
+	ck_assert_uint_eq(config.cc.tdx.attributes, 0x10000000);
+	ck_assert(!config.cc.tdx.have_mrconfigid);
 	ck_assert_int_eq(config.serial.output.kind, ENDPOINT_STDIO);
 	ck_assert_ptr_null(config.serial.output.path);
 	ck_assert_uint_eq(config.ndisks, 0);
@@ -63,7 +63,7 @@ START_TEST(every_key_reaches_its_field)
 	read_good(&r, text);
 	ck_assert_uint_eq(c->machine.vcpus, 4);
 	ck_assert_uint_eq(c->machine.memory, MIB(64));
-	ck_assert_int_eq(c->machine.cc, CONFIG_CC_SNP);
+	ck_assert_str_eq(cc_tech_name(c->machine.cc), "snp");
 	ck_assert_int_eq(c->machine.memory_mode, CONFIG_MEMORY_SPLIT);
 	ck_assert_int_eq(c->machine.hugepages, CONFIG_HUGEPAGES_NONE);
 	ck_assert_int_eq(c->machine.on_reboot, CONFIG_REBOOT_RELAUNCH);
@@ -73,18 +73,18 @@ START_TEST(every_key_reaches_its_field)
 	ck_assert_str_eq(c->boot.cmdline, "c d");
 	ck_assert_str_eq(c->boot.firmware, "/fw");
 	ck_assert(c->boot.device_tree);
-	ck_assert_uint_eq(c->snp.policy, 0xb0000);
-	ck_assert_uint_eq(c->snp.vcpu_sig, UINT32_MAX);
-	ck_assert(c->snp.have_vcpu_sig && !c->snp.have_vcpu_type);
-	ck_assert_uint_eq(c->snp.guest_features, 0x8000000000000001);
-	ck_assert_uint_eq(c->snp.cbit, 47);
-	ck_assert_str_eq(c->snp.host_data_file, "/dir/h");
-	ck_assert_str_eq(c->snp.id_block, "/dir/ib");
-	ck_assert_str_eq(c->snp.id_auth, "/dir/ia");
-	ck_assert_str_eq(c->snp.certs, "/dir/ce");
-	ck_assert_uint_eq(c->tdx.attributes, UINT64_MAX);
-	ck_assert_str_eq(c->tdx.mrconfigid_file, "/dir/m");
-	ck_assert_str_eq(c->tdx.quote_socket, "vsock:2:4294967295");
+	ck_assert_uint_eq(c->cc.snp.policy, 0xb0000);
+	ck_assert_uint_eq(c->cc.snp.vcpu_sig, UINT32_MAX);
+	ck_assert(c->cc.snp.have_vcpu_sig && !c->cc.snp.have_vcpu_type);
+	ck_assert_uint_eq(c->cc.snp.features, 0x8000000000000001);
+	ck_assert_uint_eq(c->cc.snp.cbit, 47);
+	ck_assert_str_eq(c->cc.snp.host_data_file, "/dir/h");
+	ck_assert_str_eq(c->cc.snp.id_block, "/dir/ib");
+	ck_assert_str_eq(c->cc.snp.id_auth, "/dir/ia");
+	ck_assert_str_eq(c->cc.snp.certs, "/dir/ce");
+	ck_assert_uint_eq(c->cc.tdx.attributes, UINT64_MAX);
+	ck_assert_str_eq(c->cc.tdx.mrconfigid_file, "/dir/m");
+	ck_assert_str_eq(c->cc.tdx.quote_socket, "vsock:2:4294967295");
 	ck_assert_int_eq(c->serial.output.kind, ENDPOINT_FILE);
 	ck_assert_str_eq(c->serial.output.path, "/dir/out");
 	ck_assert_uint_eq(c->ndisks, 2);
@@ -122,15 +122,15 @@ START_TEST(hexadecimal_bytes_reach_their_fields)
 		  "mrconfigid = \"0100000000000000" ZEROS ZEROS ZEROS ZEROS "0000000000000002\"\n"
 		  "mrowner = \"0300000000000000" ZEROS ZEROS ZEROS ZEROS ZEROS "\"\n"
 		  "mrownerconfig = \"0400000000000000" ZEROS ZEROS ZEROS ZEROS ZEROS "\"\n");
-	ck_assert(r.config.snp.have_host_data && r.config.tdx.have_mrconfigid);
-	ck_assert_uint_eq(r.config.snp.host_data[0], 0);
-	ck_assert_uint_eq(r.config.snp.host_data[1], 0xff);
-	ck_assert_uint_eq(r.config.snp.host_data[2], 0xab);
-	ck_assert_uint_eq(r.config.snp.host_data[31], 0xcd);
-	ck_assert_uint_eq(r.config.tdx.mrconfigid[0], 1);
-	ck_assert_uint_eq(r.config.tdx.mrconfigid[47], 2);
-	ck_assert_uint_eq(r.config.tdx.mrowner[0], 3);
-	ck_assert_uint_eq(r.config.tdx.mrownerconfig[0], 4);
+	ck_assert(r.config.cc.snp.have_host_data && r.config.cc.tdx.have_mrconfigid);
+	ck_assert_uint_eq(r.config.cc.snp.host_data[0], 0);
+	ck_assert_uint_eq(r.config.cc.snp.host_data[1], 0xff);
+	ck_assert_uint_eq(r.config.cc.snp.host_data[2], 0xab);
+	ck_assert_uint_eq(r.config.cc.snp.host_data[31], 0xcd);
+	ck_assert_uint_eq(r.config.cc.tdx.mrconfigid[0], 1);
+	ck_assert_uint_eq(r.config.cc.tdx.mrconfigid[47], 2);
+	ck_assert_uint_eq(r.config.cc.tdx.mrowner[0], 3);
+	ck_assert_uint_eq(r.config.cc.tdx.mrownerconfig[0], 4);
 	config_clear(&r.config);
 }
 END_TEST
@@ -178,8 +178,8 @@ START_TEST(cpu_names_stand_for_their_signatures)
 
 		snprintf(text, sizeof(text), BOOT "[snp]\nvcpu-type = \"%s\"\n", cases[i].name);
 		read_good(&r, text);
-		ck_assert_uint_eq(r.config.snp.vcpu_sig, cases[i].sig);
-		ck_assert(r.config.snp.have_vcpu_type && !r.config.snp.have_vcpu_sig);
+		ck_assert_uint_eq(r.config.cc.snp.vcpu_sig, cases[i].sig);
+		ck_assert(r.config.cc.snp.have_vcpu_type && !r.config.cc.snp.have_vcpu_sig);
 		config_clear(&r.config);
 	}
 }

@@ -70,9 +70,9 @@ START_TEST(keys_are_set_by_name)
 	ck_assert_uint_eq(config.machine.vcpus, 3);
 	ck_assert_uint_eq(config.machine.memory, GIB(1));
 	ck_assert_int_eq(config.machine.hugepages, CONFIG_HUGEPAGES_RESERVED);
-	ck_assert_int_eq(config.machine.cc, CONFIG_CC_TDX);
+	ck_assert_str_eq(cc_tech_name(config.machine.cc), "tdx");
 	ck_assert_str_eq(config.boot.kernel, "k"); /* relative to the process */
-	ck_assert_uint_eq(config.snp.vcpu_sig, 0xa00f11);
+	ck_assert_uint_eq(config.cc.snp.vcpu_sig, 0xa00f11);
 	ck_assert_int_eq(config_validate(&config, NULL), -EINVAL);
 	set("machine.hugepages", "false");
 	ck_assert_int_eq(config_validate(&config, NULL), 0);

@@ -48,7 +48,7 @@ static int judge(const char *text, struct vmm_error *err)
 	ck_assert_msg(config_read_text(&config, whole, strlen(whole), "vm.toml", NULL, NULL, NULL,
 				       err) == 0,
 		      "%s", err->text);
-	ret = files_check_first(&config, CC_NONE, sys_host(), err);
+	ret = files_check_first(&config, &cc_none, sys_host(), err);
 	config_clear(&config);
 	return ret;
 }

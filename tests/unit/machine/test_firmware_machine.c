@@ -78,11 +78,10 @@ START_TEST(what_the_technology_measures_is_what_was_predicted)
 	launch();
 	model_check_launch(m, 0, false);
 	model_launch_digest(m, 0, measured);
-	machine_boot_config(&t.config, t.vm->cc.config.tech, &config);
+	machine_boot_config(&t.config, t.vm->cc.tech, &config);
 	ck_assert_int_eq(boot_once(&config, &other->mem, &other->plan, &other->err), 0);
-	ck_assert_int_eq(
-		cc_measure(&t.vm->cc.config, &other->plan, &other->mem, &predicted, &other->err),
-		0);
+	ck_assert_int_eq(cc_measure(&t.vm->cc, &other->plan, &other->mem, &predicted, &other->err),
+			 0);
 	ck_assert_mem_eq(measured, predicted.digest, CC_DIGEST);
 	guest_free(other);
 }

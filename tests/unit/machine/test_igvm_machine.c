@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Whole machines whose guest is in an IGVM file, over the model of KVM. */
-#include "cc/measure.h"
+#include "cc/snp.h"
 #include "tests/unit/cc_machine.h"
 #include "tests/unit/suite.h"
 
@@ -46,10 +46,9 @@ static void measure(struct cc_measurement *out)
 	struct test_guest *other = guest_make(MIB(32));
 	struct boot_config config;
 
-	machine_boot_config(&t.config, t.vm->cc.config.tech, &config);
+	machine_boot_config(&t.config, t.vm->cc.tech, &config);
 	ck_assert_int_eq(boot_once(&config, &other->mem, &other->plan, &other->err), 0);
-	ck_assert_int_eq(cc_measure(&t.vm->cc.config, &other->plan, &other->mem, out, &other->err),
-			 0);
+	ck_assert_int_eq(cc_measure(&t.vm->cc, &other->plan, &other->mem, out, &other->err), 0);
 	guest_free(other);
 }
 
@@ -60,7 +59,7 @@ START_TEST(what_the_technology_measures_is_what_was_predicted)
 
 	setup(_i);
 	must_launch();
-	if (t.vm->cc.config.tech != CC_SW_PROTECTED) {
+	if (t.vm->cc.tech != &cc_sw_protected) {
 		model_check_launch(t.model, 0, false);
 		model_launch_digest(t.model, 0, measured);
 		measure(&predicted);
@@ -78,7 +77,7 @@ START_TEST(pages_that_the_file_wants_shared_stay_so_with_their_contents)
 	ck_assert_int_eq(mem_is_private(&t.vm->mem, ERROR_RANGE), 0);
 	ck_assert_int_eq(mem_is_private(&t.vm->mem, ERROR_RANGE + 0x1000), 0);
 	ck_assert_mem_eq(mem_ptr(&t.vm->mem, SHARED_PAGE, 6), "shared", 6);
-	if (t.vm->mem.mode != MEM_MODE_SPLIT || t.vm->cc.config.tech != CC_SW_PROTECTED) {
+	if (t.vm->mem.mode != MEM_MODE_SPLIT || t.vm->cc.tech != &cc_sw_protected) {
 		ck_assert_int_eq(mem_is_private(&t.vm->mem, SHARED_PAGE - PAGE_SIZE), 1);
 		ck_assert_int_eq(mem_is_private(&t.vm->mem, SHARED_PAGE + PAGE_SIZE), 1);
 		ck_assert_int_eq(mem_is_private(&t.vm->mem, ERROR_RANGE + 0x2000), 1);
@@ -106,16 +105,16 @@ START_TEST(id_block_of_the_file_reaches_the_firmware)
 {
 	setup(0);
 	must_launch();
-	ck_assert_ptr_nonnull(t.vm->cc.config.snp.id_block);
-	ck_assert(snp_id_auth_has_author(t.vm->cc.config.snp.id_auth));
+	ck_assert(t.vm->cc.have_id);
+	ck_assert(snp_id_auth_has_author(&t.vm->cc.id_auth));
 	/* signature, key, and the author's */
-	ck_assert_uint_eq(t.vm->cc.id_auth[0x40], 0x11);
-	ck_assert_uint_eq(t.vm->cc.id_auth[0x240], 2);
-	ck_assert_uint_eq(t.vm->cc.id_auth[0x244], 0x21);
-	ck_assert_uint_eq(t.vm->cc.id_auth[0x28c], 0x22);
-	ck_assert_uint_eq(t.vm->cc.id_auth[0x680], 0x31);
-	ck_assert_uint_eq(t.vm->cc.id_auth[0x884], 0x41);
-	ck_assert_uint_eq(get_le64(t.vm->cc.id_block + 0x58), 0x30000);
+	ck_assert_uint_eq(t.vm->cc.id_auth.signature[0], 0x11);
+	ck_assert_uint_eq(t.vm->cc.id_auth.key[0], 2);
+	ck_assert_uint_eq(t.vm->cc.id_auth.key[4], 0x21);
+	ck_assert_uint_eq(t.vm->cc.id_auth.key[0x4c], 0x22);
+	ck_assert_uint_eq(t.vm->cc.id_auth.author_signature[0], 0x31);
+	ck_assert_uint_eq(t.vm->cc.id_auth.author_key[4], 0x41);
+	ck_assert_uint_eq(t.vm->cc.id_block.policy, 0x30000);
 	cc_machine_teardown(&t);
 }
 END_TEST

@@ -4,9 +4,9 @@
 #include "tests/unit/machine_fixture.h"
 #include "tests/unit/suite.h"
 
+#include "cc/quote.h"
+#include "cc/quote_frame.h"
 #include "vmm/kvm/uapi_tdx.h"
-#include "vmm/machine/quote.h"
-#include "vmm/machine/quote_frame.h"
 
 #include <errno.h>
 #include <linux/kvm_para.h>

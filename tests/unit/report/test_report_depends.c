@@ -315,8 +315,8 @@ static size_t other_values(const struct schema *key, char value[VALUES][TEXT_MAX
 	case SCHEMA_SIZE:
 		return numbers(key, value);
 	case SCHEMA_CHOICE:
-		for (; key->choices[n].name && n < VALUES; n++)
-			put_path(value[n], key->choices[n].name);
+		for (; schema_choice(key, n).name && n < VALUES; n++)
+			put_path(value[n], schema_choice(key, n).name);
 		return n;
 	case SCHEMA_HEX:
 		/* room in a line is for 32 bytes: longer ones are set by their files */

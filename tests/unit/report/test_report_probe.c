@@ -207,13 +207,13 @@ START_TEST(each_type_gets_the_mode_its_capabilities_allow)
 	for (size_t i = 0; i < PROBE_CAPS; i++)
 		ck_assert(p.cap[i].present);
 
-	ck_assert_str_eq(p.type[0].name, "plain");
+	ck_assert_str_eq(p.type[0].tech->probe_name, "plain");
 	ck_assert_int_eq(p.type[0].mode, MEM_MODE_SHARED);
 	ck_assert_str_eq(p.type[0].backing, "anonymous, transparent huge pages");
-	ck_assert_str_eq(p.type[1].name, "sw-protected");
+	ck_assert_str_eq(p.type[1].tech->name, "sw-protected");
 	ck_assert_int_eq(p.type[1].mode, MEM_MODE_SPLIT);
 	ck_assert_ptr_nonnull(p.type[1].offer.why_not[MEM_MODE_IN_PLACE]);
-	ck_assert_str_eq(p.type[2].name, "snp");
+	ck_assert_str_eq(p.type[2].tech->name, "snp");
 	ck_assert_int_eq(p.type[2].mode, MEM_MODE_IN_PLACE);
 	ck_assert_uint_eq(p.type[2].max_vcpus, 64);
 	ck_assert_ptr_nonnull(p.type[2].offer.why_not[MEM_MODE_SHARED]);

@@ -202,12 +202,12 @@ START_TEST(a_balloon_is_for_plain_vms_without_huge_pages)
 	config_init(&config);
 	ck_assert_int_eq(config_set(&config, "balloon.size", "\"64M\"", &err), 0);
 	ck_assert(config.balloon.reporting && config.balloon.deflate_on_oom);
-	ck_assert_int_eq(virtio_check(&config, CC_NONE, &err), 0);
-	ck_assert_int_eq(virtio_check(&config, CC_SNP, &err), -ENOTSUP);
+	ck_assert_int_eq(virtio_check(&config, &cc_none, &err), 0);
+	ck_assert_int_eq(virtio_check(&config, &cc_snp, &err), -ENOTSUP);
 	ck_assert_ptr_nonnull(strstr(err.text, "plain"));
-	ck_assert_int_eq(virtio_check(&config, CC_SW_PROTECTED, &err), -ENOTSUP);
+	ck_assert_int_eq(virtio_check(&config, &cc_sw_protected, &err), -ENOTSUP);
 	config.machine.hugepages = true;
-	ck_assert_int_eq(virtio_check(&config, CC_NONE, &err), -ENOTSUP);
+	ck_assert_int_eq(virtio_check(&config, &cc_none, &err), -ENOTSUP);
 	ck_assert_ptr_nonnull(strstr(err.text, "hugepages"));
 	config_clear(&config);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What quote.c (the service) and quote_request.c (one request) share. */
-#ifndef VMM_MACHINE_QUOTE_INTERNAL_H
-#define VMM_MACHINE_QUOTE_INTERNAL_H
+#ifndef CC_QUOTE_INTERNAL_H
+#define CC_QUOTE_INTERNAL_H
 
-#include "vmm/machine/quote.h"
-#include "vmm/machine/quote_frame.h"
+#include "cc/quote.h"
+#include "cc/quote_frame.h"
 
 #include <pthread.h>
 #include <stdbool.h>

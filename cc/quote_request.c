@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* One request: connect, send the report, receive the answer, put the quote into the guest's buffer.
  */
+#include "cc/quote_internal.h"
 #include "vmm/base/bytes.h"
-#include "vmm/machine/quote_internal.h"
 
 #include <endian.h>
 #include <errno.h>

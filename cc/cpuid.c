@@ -5,7 +5,7 @@
  * Reporting"); a TD has no memory that it shares with KVM, so most paravirtual features go (Linux,
  * Documentation/virt/kvm/x86/cpuid.rst).
  */
-#include "vmm/x86/cpuid_cc.h"
+#include "cc/snp.h"
 
 #include <errno.h>
 
@@ -65,40 +65,64 @@ static void add_mem_encryption(struct kvm_cpuid2 *cpuid, uint32_t cbit)
 	};
 }
 
-int cpuid_check_cbit(const struct kvm_cpuid2 *cpuid, const struct cc_config *config,
-		     struct vmm_error *err)
+/* -EINVAL when the host's C-bit, as far as KVM tells, is not the configured one. */
+static int check_cbit(const struct kvm_cpuid_entry2 *e, uint32_t wanted, struct vmm_error *err)
 {
-	for (uint32_t i = 0; config->tech == CC_SNP && i < cpuid->nent; i++) {
-		const struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
-		uint32_t cbit = e->ebx & 0x3f;
+	uint32_t cbit = e->ebx & 0x3f;
 
-		/* hosts that only emulate SNP show nothing here */
-		if (e->function == LEAF_MEM_ENCRYPTION && cbit != 0 && cbit != config->snp.cbit)
-			return vmm_error_set(
-				err, -EINVAL,
-				"snp.cbit = %u: this host's C-bit is %u, which the "
-				"guest's page tables need and its measurement includes",
-				config->snp.cbit, cbit);
-	}
-	return 0;
+	/* hosts that only emulate SNP show nothing here */
+	if (e->function != LEAF_MEM_ENCRYPTION || cbit == 0 || cbit == wanted)
+		return 0;
+	return vmm_error_set(err, -EINVAL,
+			     "snp.cbit = %u: this host's C-bit is %u, which the guest's page "
+			     "tables need and its measurement includes",
+			     wanted, cbit);
 }
 
-/* Only plain guests, and SNP guests that know they are such, have pages that KVM can write to. */
-static bool shares_with_kvm(const struct cc_config *config)
-{
-	return config->tech == CC_NONE || (config->tech == CC_SNP && config->snp.cbit);
-}
-
-void cpuid_set_cc(struct kvm_cpuid2 *cpuid, const struct cc_config *config)
+/* Memory encryption of the host is not this guest's: it would look for MSRs that it lacks. */
+static void hide_encryption(struct kvm_cpuid2 *cpuid)
 {
 	for (uint32_t i = 0; i < cpuid->nent; i++) {
 		struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
 
-		if (config->tech == CC_SNP)
-			set_snp(e);
-		if (e->function == LEAF_KVM_FEATURES && !shares_with_kvm(config))
-			e->eax &= PRIVATE_KVM_FEATURES;
+		if (e->function == LEAF_MEM_ENCRYPTION)
+			e->eax = e->ebx = e->ecx = e->edx = 0;
 	}
-	if (config->tech == CC_SNP && config->snp.cbit)
+}
+
+/* For guests without pages that KVM can write to. */
+static void hide_sharing(struct kvm_cpuid2 *cpuid)
+{
+	for (uint32_t i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == LEAF_KVM_FEATURES)
+			cpuid->entries[i].eax &= PRIVATE_KVM_FEATURES;
+}
+
+int snp_cpuid(const struct cc_config *config, struct kvm_cpuid2 *cpuid, struct vmm_error *err)
+{
+	for (uint32_t i = 0; i < cpuid->nent; i++) {
+		int ret = check_cbit(&cpuid->entries[i], config->snp.cbit, err);
+
+		if (ret < 0)
+			return ret;
+		set_snp(&cpuid->entries[i]);
+	}
+	/* a guest that knows that it is an SNP guest shares pages with KVM */
+	if (config->snp.cbit) {
 		add_mem_encryption(cpuid, config->snp.cbit);
+	} else {
+		hide_encryption(cpuid);
+		hide_sharing(cpuid);
+	}
+	return 0;
+}
+
+int cc_cpuid(const struct cc_config *config, struct kvm_cpuid2 *cpuid, struct vmm_error *err)
+{
+	if (config->tech->cpuid)
+		return config->tech->cpuid(config, cpuid, err);
+	hide_encryption(cpuid);
+	if (config->tech->private_memory)
+		hide_sharing(cpuid);
+	return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "vmm/machine/quote_frame.h"
+#include "cc/quote_frame.h"
 
 #include "vmm/base/bytes.h"
 

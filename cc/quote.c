@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* The requests of a VM: how they get from the vCPUs to the I/O thread, and their time limit. */
+#include "cc/quote_internal.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/timer.h"
-#include "vmm/machine/quote_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

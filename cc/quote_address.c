@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "vmm/machine/quote.h"
+#include "cc/quote.h"
 
 #include <errno.h>
 #include <stdlib.h>

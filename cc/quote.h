@@ -13,8 +13,8 @@
  * (Intel TDX Guest-Hypervisor Communication Interface, TDG.VP.VMCALL<GetQuote>). The service is
  * connected to for each request, so it may be started, stopped and replaced while guests run.
  */
-#ifndef VMM_MACHINE_QUOTE_H
-#define VMM_MACHINE_QUOTE_H
+#ifndef CC_QUOTE_H
+#define CC_QUOTE_H
 
 #include "mem/mem.h"
 #include "vmm/base/log.h"

@@ -4,8 +4,8 @@
  * back (Intel SGX DCAP, QuoteGeneration/quote_wrapper/qgs_msg_lib). Before each message stands its
  * length, big-endian; everything in it is little-endian.
  */
-#ifndef VMM_MACHINE_QUOTE_FRAME_H
-#define VMM_MACHINE_QUOTE_FRAME_H
+#ifndef CC_QUOTE_FRAME_H
+#define CC_QUOTE_FRAME_H
 
 #include "vmm/base/error.h"
 
