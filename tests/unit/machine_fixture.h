@@ -11,6 +11,7 @@
 #include "tests/unit/boot_files.h"
 #include "vmm/dev/ports.h"
 #include "vmm/machine/machine.h"
+#include "vmm/machine/views.h"
 
 #include <check.h>
 #include <dirent.h>

@@ -4,8 +4,9 @@
 
 #include "vmm/kvm/uapi_snp.h"
 #include "vmm/kvm/uapi_tdx.h"
+#include "vmm/machine/exit_ports.h"
 #include "vmm/machine/exit_tdx.h"
-#include "vmm/machine/machine.h"
+#include "vmm/machine/vm.h"
 
 #include <errno.h>
 #include <string.h>

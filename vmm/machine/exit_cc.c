@@ -5,7 +5,7 @@
  */
 #include "mem/convert.h"
 #include "vmm/machine/exit.h"
-#include "vmm/machine/machine.h"
+#include "vmm/machine/vm.h"
 
 #include <errno.h>
 #include <linux/kvm_para.h>

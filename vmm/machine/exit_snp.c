@@ -5,7 +5,7 @@
  */
 #include "vmm/kvm/uapi_snp.h"
 #include "vmm/machine/exit.h"
-#include "vmm/machine/machine.h"
+#include "vmm/machine/vm.h"
 
 #include <errno.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #include "cc/quote.h"
 #include "vmm/base/bytes.h"
 #include "vmm/kvm/uapi_tdx.h"
-#include "vmm/machine/machine.h"
+#include "vmm/machine/vm.h"
 
 #include <errno.h>
 #include <stdlib.h>

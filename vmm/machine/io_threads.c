@@ -2,7 +2,7 @@
 #include "vmm/machine/io_threads.h"
 
 #include "vmm/base/bytes.h"
-#include "vmm/machine/machine.h"
+#include "vmm/machine/vm.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -66,7 +66,7 @@ static void *thread_main(void *arg)
 	pthread_setname_np(pthread_self(), name);
 	if (loop_run(t->loop, &err) < 0)
 		machine_end(t->vm, MINIVMM_FAILED, "%s", err.text);
-	lifecycle_thread_over(t->vm);
+	machine_thread_over(t->vm);
 	return NULL;
 }
 
@@ -83,7 +83,7 @@ int io_threads_start(struct minivmm *vm, struct vmm_error *err)
 			return vmm_error_errno(err, ret, "unable to start I/O thread %zu", i);
 		}
 		t->started = true;
-		lifecycle_thread_begins(vm);
+		machine_thread_begins(vm);
 	}
 	return 0;
 }

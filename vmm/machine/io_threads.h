@@ -6,20 +6,9 @@
 #ifndef VMM_MACHINE_IO_THREADS_H
 #define VMM_MACHINE_IO_THREADS_H
 
-#include "vmm/base/loop.h"
-
-#include <stddef.h>
-
-#define IO_THREADS_MAX 16
+#include "vmm/base/error.h"
 
 struct minivmm;
-struct io_thread;
-
-struct io_threads {
-	struct io_thread *thread;
-	struct loop *loops[IO_THREADS_MAX]; /* the first is vm->loop */
-	size_t nloops;
-};
 
 /* Makes the loops, after vm->end_fd. Undone by io_threads_destroy(), also after a failure. */
 int io_threads_init(struct minivmm *vm, struct vmm_error *err);

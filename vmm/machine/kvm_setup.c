@@ -4,7 +4,7 @@
 #include "vmm/machine/kvm_setup.h"
 
 #include "vmm/dev/ioapic.h"
-#include "vmm/machine/machine.h"
+#include "vmm/machine/vm.h"
 
 #include <errno.h>
 #include <linux/kvm_para.h>

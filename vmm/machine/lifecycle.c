@@ -3,11 +3,17 @@
  * Threads and the end of a VM. Any thread may end it, the first one decides how; the vCPU threads
  * then leave the guest, the I/O threads leave their loops, and whoever waits joins them all.
  */
+#include "vmm/machine/lifecycle.h"
+
 #include "vmm/base/bytes.h"
 #include "vmm/base/event.h"
 #include "vmm/base/timer.h"
 #include "vmm/base/words.h"
-#include "vmm/machine/machine.h"
+#include "vmm/machine/exit_ports.h"
+#include "vmm/machine/io_threads.h"
+#include "vmm/machine/platform.h"
+#include "vmm/machine/vcpu.h"
+#include "vmm/machine/vm.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -17,28 +23,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
-
-void machine_end(struct minivmm *vm, enum minivmm_end how, const char *fmt, ...)
-{
-	va_list ap;
-
-	pthread_mutex_lock(&vm->end.lock);
-	if (vm->end.how == MINIVMM_RUNNING) {
-		vm->end.how = how;
-		if (fmt) {
-			va_start(ap, fmt);
-			vsnprintf(vm->end.text, sizeof(vm->end.text), fmt, ap);
-			va_end(ap);
-			text_make_printable(vm->end.text); /* guests choose some of it */
-		}
-		atomic_store(&vm->stopping, true);
-		for (uint32_t i = 0; i < vm->nvcpus; i++)
-			if (vm->vcpu[i].started)
-				vcpu_kick(&vm->vcpu[i]);
-		event_raise(vm->end_fd);
-	}
-	pthread_mutex_unlock(&vm->end.lock);
-}
 
 void minivmm_stop(struct minivmm *vm, enum minivmm_stop how)
 {
@@ -103,29 +87,6 @@ int lifecycle_init(struct minivmm *vm, struct vmm_error *err)
 		return ret;
 	vm->stop_source = (struct loop_source){.ready = stop_ready, .fd = vm->stop_fd};
 	return loop_add(&vm->loop, &vm->stop_source, EPOLLIN, err);
-}
-
-void lifecycle_thread_begins(struct minivmm *vm)
-{
-	vm->end.running++;
-	vm->end.live++;
-}
-
-/* The last one writes out what devices still hold back. That may take seconds, if a reader is slow,
- * and whoever waits for the end has a limit of their own. */
-void lifecycle_thread_over(struct minivmm *vm)
-{
-	bool last;
-
-	pthread_mutex_lock(&vm->end.lock);
-	last = --vm->end.running == 0;
-	pthread_mutex_unlock(&vm->end.lock);
-	if (last)
-		platform_flush(vm->platform);
-	pthread_mutex_lock(&vm->end.lock);
-	if (--vm->end.live == 0)
-		pthread_cond_broadcast(&vm->end.threads_over);
-	pthread_mutex_unlock(&vm->end.lock);
 }
 
 static int start_threads(struct minivmm *vm, struct vmm_error *err)

@@ -4,9 +4,15 @@
 #include "mem/mode.h"
 #include "vmm/base/bytes.h"
 #include "vmm/machine/config_api.h"
+#include "vmm/machine/exit_ports.h"
 #include "vmm/machine/exit_tdx.h"
 #include "vmm/machine/files.h"
+#include "vmm/machine/io_threads.h"
 #include "vmm/machine/kvm_setup.h"
+#include "vmm/machine/lifecycle.h"
+#include "vmm/machine/platform.h"
+#include "vmm/machine/vcpu.h"
+#include "vmm/machine/views.h"
 #include "vmm/virtio/devices.h"
 #include "vmm/x86/cpuid.h"
 
@@ -20,21 +26,6 @@
 /* Lines of a debug port in an hour: a debug build of OVMF writes some thousand in a boot. */
 #define BOOT_LINES 20000
 
-void machine_mark(struct minivmm *vm, enum minivmm_mark mark)
-{
-	struct timespec now;
-	uint64_t unset = 0;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	atomic_compare_exchange_strong(&vm->mark_ns[mark], &unset,
-				       (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
-}
-
-uint64_t minivmm_mark_ns(const struct minivmm *vm, enum minivmm_mark mark)
-{
-	return mark < MINIVMM_MARKS ? atomic_load(&vm->mark_ns[mark]) : 0;
-}
-
 uint64_t minivmm_exits(const struct minivmm *vm)
 {
 	uint64_t sum = 0;
@@ -42,35 +33,6 @@ uint64_t minivmm_exits(const struct minivmm *vm)
 	for (uint32_t i = 0; i < vm->nvcpus; i++)
 		sum += atomic_load(&vm->vcpu[i].exits);
 	return sum;
-}
-
-void machine_boot_config(const struct vmm_config *config, const struct cc_tech *tech,
-			 struct boot_config *boot)
-{
-	*boot = (struct boot_config){
-		.guest = tech->boot,
-		.igvm = config->boot.igvm,
-		.firmware = config->boot.firmware,
-		.kernel = config->boot.kernel,
-		.initrd = config->boot.initrd,
-		.cmdline = config->boot.cmdline ? config->boot.cmdline : "",
-		.device_tree = config->boot.device_tree,
-		.cbit = tech->boot == BOOT_SNP ? config->cc.snp.cbit : 0,
-		.platform =
-			{
-				.vcpus = config->machine.vcpus,
-				.serial_irq = PLATFORM_SERIAL_IRQ,
-				.no_pic = tech->split_irqchip,
-			},
-	};
-	boot->platform.nvirtio = virtio_places(config, boot->platform.virtio);
-}
-
-int machine_cc_config(struct cc_config *cc, const struct vmm_config *config,
-		      const struct cc_tech *tech, const struct sys *sys, struct vmm_error *err)
-{
-	return cc_config_init(cc, tech, &config->cc, config->machine.vcpus,
-			      config->machine.memory_source == CONFIG_SOURCE_COPY, sys, err);
 }
 
 static int choose_memory_mode(struct minivmm *vm, struct vmm_error *err)

@@ -7,8 +7,8 @@
 #include "vmm/dev/debug_console.h"
 #include "vmm/dev/ports.h"
 #include "vmm/dev/serial.h"
-#include "vmm/machine/machine.h"
 #include "vmm/machine/platform_ovmf.h"
+#include "vmm/machine/vm.h"
 #include "vmm/virtio/console.h"
 #include "vmm/virtio/devices.h"
 #include "vmm/x86/split_ioapic.h"
@@ -194,6 +194,7 @@ int platform_create(struct platform **out, struct minivmm *vm, struct vmm_error 
 	if (!p)
 		return vmm_error_errno(err, -ENOMEM, "unable to allocate the devices");
 	p->vm = vm;
+	vm->end.flush = platform_flush;
 	ret = console_open(&p->console, &vm->config->serial.output, on_quit, p, err);
 	if (ret < 0) {
 		free(p);

@@ -8,7 +8,8 @@
 #include "vmm/dev/debug_console.h"
 #include "vmm/dev/fw_cfg.h"
 #include "vmm/dev/q35.h"
-#include "vmm/machine/machine.h"
+#include "vmm/machine/views.h"
+#include "vmm/machine/vm.h"
 
 #include <errno.h>
 #include <stdlib.h>

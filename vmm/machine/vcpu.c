@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * A vCPU and its thread. To make a vCPU leave the guest its thread is sent KICK_SIGNAL, which is
+ * A vCPU and its thread. To make a vCPU leave the guest its thread is sent VCPU_KICK_SIGNAL, which is
  * blocked everywhere but inside KVM_RUN (KVM_SET_SIGNAL_MASK): KVM_RUN then returns EINTR, and the
  * signal stays pending without any handler. A signal that comes before KVM_RUN is not lost, since
  * KVM_RUN returns at once while it is pending. The kernel neither drops nor delivers such a signal,
  * whatever its disposition (kernel/signal.c, sig_ignored() and complete_signal(), real_blocked).
  */
+#include "vmm/machine/vcpu.h"
+
 #include "vmm/machine/exit.h"
-#include "vmm/machine/machine.h"
+#include "vmm/machine/vm.h"
 #include "vmm/x86/cpu_state.h"
 #include "vmm/x86/cpuid.h"
 
@@ -15,8 +17,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-
-#define KICK_SIGNAL SIGUSR1
 
 /*
  * KVM_RUN says EAGAIN when a vCPU that waits for its start was woken by something else. KVM does not
@@ -36,7 +36,7 @@ static int set_signal_mask(const struct kvm_vcpu *kvm, struct vmm_error *err)
 		struct kvm_signal_mask head;
 		uint8_t bytes[sizeof(struct kvm_signal_mask) + KERNEL_SIGSET_BYTES];
 	} mask = {.head = {.len = KERNEL_SIGSET_BYTES}};
-	uint64_t blocked = ~(1ULL << (KICK_SIGNAL - 1));
+	uint64_t blocked = ~(1ULL << (VCPU_KICK_SIGNAL - 1));
 
 	memcpy(mask.bytes + sizeof(struct kvm_signal_mask), &blocked, sizeof(blocked));
 	return kvm_vcpu_set_signal_mask(kvm, &mask.head, err);
@@ -75,11 +75,6 @@ void vcpu_destroy(struct vcpu *vcpu)
 	kvm_vcpu_close(&vcpu->kvm);
 }
 
-void vcpu_kick(struct vcpu *vcpu)
-{
-	pthread_kill(vcpu->thread, KICK_SIGNAL);
-}
-
 /* Takes a pending kick away, or KVM_RUN would return for ever; waits for one so long. */
 static void consume_kick(unsigned int wait_ms)
 {
@@ -87,7 +82,7 @@ static void consume_kick(unsigned int wait_ms)
 	sigset_t kick;
 
 	sigemptyset(&kick);
-	sigaddset(&kick, KICK_SIGNAL);
+	sigaddset(&kick, VCPU_KICK_SIGNAL);
 	while (sigtimedwait(&kick, NULL, &patience) > 0)
 		patience = (struct timespec){0};
 }
@@ -128,7 +123,7 @@ static void *vcpu_main(void *arg)
 		if (!exit_handle(vcpu, ret))
 			break;
 	}
-	lifecycle_thread_over(vm);
+	machine_thread_over(vm);
 	return NULL;
 }
 
@@ -140,7 +135,7 @@ int vcpu_start(struct vcpu *vcpu, struct vmm_error *err)
 	if (ret < 0)
 		return vmm_error_errno(err, ret, "unable to start the thread of vCPU %u", vcpu->id);
 	vcpu->started = true;
-	lifecycle_thread_begins(vcpu->vm);
+	machine_thread_begins(vcpu->vm);
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* minivmm_plan(): the loader runs, into memory that no VM ever sees. */
 #include "vmm/machine/config_api.h"
-#include "vmm/machine/machine.h"
+#include "vmm/machine/views.h"
 #include "vmm/report/report.h"
 #include "vmm/virtio/devices.h"
 

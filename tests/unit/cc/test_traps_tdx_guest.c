@@ -5,6 +5,7 @@
 #include "mem/convert.h"
 #include "tests/unit/cc_machine.h"
 #include "tests/unit/suite.h"
+#include "vmm/machine/exit_ports.h"
 
 #define PAGES(n) ((n)*PAGE_SIZE)
 #define AT	 MIB(12)

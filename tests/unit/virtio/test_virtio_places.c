@@ -4,6 +4,7 @@
 #include "vmm/virtio/devices.h"
 
 #include "vmm/machine/machine.h"
+#include "vmm/machine/views.h"
 
 #include <errno.h>
 #include <stdlib.h>
