@@ -129,6 +129,13 @@ static void do_ignore(void)
 		pause();
 }
 
+/* And one that talks all the time. */
+static void do_flood(void)
+{
+	for (unsigned int i = 0;; i++)
+		printf("GUEST says again and again what nobody wants to hear, %u\n", i);
+}
+
 /* Input reaches the guest: one line is read and said again. */
 static void do_echo(void)
 {
@@ -350,6 +357,7 @@ static const struct {
 	{"panic", do_panic},
 	{"powerbutton", do_powerbutton},
 	{"ignore", do_ignore},
+	{"flood", do_flood},
 	{"balloon", do_balloon},
 	{"hvc", do_hvc},
 	{"net", do_net},
