@@ -6,6 +6,8 @@
 #ifndef CC_CONFIG_H
 #define CC_CONFIG_H
 
+#include "vmm/base/endpoint.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,7 +42,7 @@ struct cc_tdx_config {
 	char *mrconfigid_file; /* its SHA-384 is MRCONFIGID */
 	uint8_t mrowner[48];
 	uint8_t mrownerconfig[48];
-	char *quote_socket;
+	struct endpoint quote_socket; /* a Unix socket or vsock */
 };
 
 struct cc_keys {

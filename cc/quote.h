@@ -17,6 +17,7 @@
 #define CC_QUOTE_H
 
 #include "mem/mem.h"
+#include "vmm/base/endpoint.h"
 #include "vmm/base/log.h"
 #include "vmm/base/loop.h"
 
@@ -46,8 +47,8 @@ struct quote_address {
 	socklen_t len;
 };
 
-/* "vsock:CID:PORT", or else the path of a Unix socket. -EINVAL and the reason if it is neither. */
-int quote_address_parse(struct quote_address *address, const char *text, struct vmm_error *err);
+/* `end` is a Unix socket or vsock. */
+void quote_address_set(struct quote_address *address, const struct endpoint *end);
 
 struct quote_service;
 

@@ -4,7 +4,6 @@
  * Documentation/virt/kvm/x86/intel-tdx.rst).
  */
 #include "cc/measure_tdx.h"
-#include "cc/quote.h"
 #include "cc/tdx_config.h"
 #include "cc/tdx_cpuid.h"
 #include "cc/tech.h"
@@ -189,17 +188,6 @@ static int tdx_read(struct cc_config *config, const struct sys *sys, struct vmm_
 			    config->tdx.mrconfigid, sys, err);
 }
 
-/* Where quotes come from is looked at when the guest asks for one. */
-static int tdx_read_identity(struct cc_config *config, const struct sys *sys, struct vmm_error *err)
-{
-	struct quote_address address;
-
-	(void)sys;
-	return config->tdx.quote_socket
-		       ? quote_address_parse(&address, config->tdx.quote_socket, err)
-		       : 0;
-}
-
 static int tdx_demand(struct cc_config *config, const struct boot_demand *demand,
 		      struct vmm_error *err)
 {
@@ -256,7 +244,6 @@ const struct cc_tech cc_tdx = {
 		},
 	.read = tdx_read,
 	.demand = tdx_demand,
-	.read_identity = tdx_read_identity,
 	.check_vcpu = tdx_check_vcpu,
 	.firmware = true,
 	.zero_needs_source = true,

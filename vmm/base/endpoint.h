@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What a configuration says of the host's end of a connection: of a console's, for example. */
+/* What a configuration says of the host's end of a connection: a console's, for example. */
 #ifndef VMM_BASE_ENDPOINT_H
 #define VMM_BASE_ENDPOINT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct endpoint {
 	enum endpoint_kind {
@@ -12,8 +13,10 @@ struct endpoint {
 		ENDPOINT_NULL, /* nobody */
 		ENDPOINT_FILE,
 		ENDPOINT_UNIX,
+		ENDPOINT_VSOCK,
 	} kind;
-	char *path; /* of a file or Unix socket; else NULL */
+	char *path;	    /* of a file or Unix socket; else NULL */
+	uint32_t cid, port; /* of a vsock */
 };
 
 /* The path, if it is of that kind. */

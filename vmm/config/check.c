@@ -3,9 +3,9 @@
 #include "vmm/config/check.h"
 
 #include "cc/tech.h"
+#include "vmm/config/place.h"
 #include "vmm/config/schema.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,8 +16,8 @@
 struct checker {
 	const struct vmm_config *config;
 	bool complete; /* false: what is missing might only have been misunderstood */
-	config_complaint_fn *complain;
-	void *ctx;
+	const struct tree *tree;
+	struct faults *faults;
 };
 
 static const struct cc_tech *tech_of(const struct checker *c)
@@ -32,12 +32,14 @@ static void complain(const struct checker *c, const char *fmt, ...)
 static void complain(const struct checker *c, const char *fmt, ...)
 {
 	char text[256];
+	struct place place;
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	c->complain(c->ctx, text);
+	place = place_of(c->tree, text);
+	faults_add(c->faults, place.line ? place : (struct place){1, 1}, "%s", text);
 }
 
 #define missing(c, ...) ((c)->complete ? complain(c, __VA_ARGS__) : (void)0)
@@ -224,10 +226,10 @@ static void check_sockets(const struct checker *c)
 		complain(c, "vsock.path: serial.output is the same socket");
 }
 
-void config_check(const struct vmm_config *config, bool complete, config_complaint_fn *complain_to,
-		  void *ctx)
+void config_check(const struct vmm_config *config, bool complete, const struct tree *tree,
+		  struct faults *faults)
 {
-	const struct checker c = {config, complete, complain_to, ctx};
+	const struct checker c = {config, complete, tree, faults};
 
 	check_machine(&c);
 	check_boot(&c);
@@ -246,20 +248,13 @@ void config_check(const struct vmm_config *config, bool complete, config_complai
 		check_required(&c, table);
 }
 
-static void keep_first(void *ctx, const char *complaint)
-{
-	struct vmm_error *err = ctx;
-
-	if (!err->code)
-		vmm_error_set(err, -EINVAL, "%s", complaint);
-}
-
 int config_validate(const struct vmm_config *config, struct vmm_error *err)
 {
-	struct vmm_error first = {0};
+	struct faults faults = {0};
+	int ret;
 
-	config_check(config, true, keep_first, &first);
-	if (first.code && err)
-		*err = first;
-	return first.code;
+	config_check(config, true, NULL, &faults);
+	ret = faults_report(&faults, NULL, NULL, NULL, err);
+	faults_clear(&faults);
+	return ret;
 }

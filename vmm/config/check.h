@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+/* The checks that span keys. */
 #ifndef VMM_CONFIG_CHECK_H
 #define VMM_CONFIG_CHECK_H
 
 #include "vmm/config/config.h"
 
-/* Is given "KEY: what is wrong with it", with the key as for config_set(), or the name of a table. */
-typedef void config_complaint_fn(void *ctx, const char *complaint);
-
-/* The checks that span keys. Not `complete`: without complaints about what is not there. */
-void config_check(const struct vmm_config *config, bool complete, config_complaint_fn *complain,
-		  void *ctx);
+/*
+ * Adds what is wrong as "KEY: …", at the key's place in `tree` (may be NULL) or at the beginning. Not
+ * `complete`: without complaints about what is not there.
+ */
+struct tree;
+void config_check(const struct vmm_config *config, bool complete, const struct tree *tree,
+		  struct faults *faults);
 
 #endif

@@ -23,6 +23,7 @@
 #define CONFIG_MAX_DISKS 16
 #define CONFIG_MAX_NETS	 16
 
+/* The choices have their names in schema.c, in the same order. */
 enum config_memory_mode {
 	CONFIG_MEMORY_AUTO,
 	CONFIG_MEMORY_IN_PLACE,

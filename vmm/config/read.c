@@ -2,7 +2,6 @@
 /* A document into a configuration, by the schema; every fault on the way is gathered. */
 #include "vmm/config/check.h"
 #include "vmm/config/describe.h"
-#include "vmm/config/place.h"
 #include "vmm/config/toml.h"
 #include "vmm/config/value.h"
 
@@ -121,14 +120,6 @@ static void read_top(struct reader *r, const struct tree_node *node)
 	}
 }
 
-static void note_complaint(void *ctx, const char *complaint)
-{
-	struct reader *r = ctx;
-	struct place place = place_of(r->tree, complaint);
-
-	faults_add(&r->tree->faults, place.line ? place : (struct place){1, 1}, "%s", complaint);
-}
-
 int config_read_text(struct vmm_config *config, const char *text, size_t len, const char *name,
 		     const char *dir, config_fault_fn *fault, void *ctx, struct vmm_error *err)
 {
@@ -144,7 +135,7 @@ int config_read_text(struct vmm_config *config, const char *text, size_t len, co
 	for (const struct tree_node *n = r.tree->root->children.first; n; n = n->next)
 		read_top(&r, n);
 	/* what a line with a fault would have said may be just what seems to be missing */
-	config_check(config, r.tree->faults.count == 0, note_complaint, &r);
+	config_check(config, r.tree->faults.count == 0, r.tree, &r.tree->faults);
 	ret = faults_report(&r.tree->faults, name, fault, ctx, err);
 	tree_free(config->document);
 	config->document = r.tree;

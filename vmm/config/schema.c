@@ -11,53 +11,6 @@
 
 static_assert(sizeof(enum config_memory_mode) == sizeof(uint32_t), "choices are stored as 32 bits");
 
-static const struct schema_choice memory_mode[] = {
-	{.name = "auto", .value = CONFIG_MEMORY_AUTO},
-	{.name = "in-place", .value = CONFIG_MEMORY_IN_PLACE},
-	{.name = "split", .value = CONFIG_MEMORY_SPLIT},
-	{.name = "shared", .value = CONFIG_MEMORY_SHARED},
-	{0},
-};
-
-static const struct schema_choice memory_source[] = {
-	{.name = "auto", .value = CONFIG_SOURCE_AUTO},
-	{.name = "copy", .value = CONFIG_SOURCE_COPY},
-	{0},
-};
-
-static const struct schema_choice hugepages[] = {
-	/* which used to be a bool */
-	{.name = "transparent", .value = CONFIG_HUGEPAGES_TRANSPARENT, .was = "false"},
-	{.name = "reserved", .value = CONFIG_HUGEPAGES_RESERVED, .was = "true"},
-	{.name = "none", .value = CONFIG_HUGEPAGES_NONE},
-	{0},
-};
-
-static const struct schema_choice on_reboot[] = {
-	{.name = "exit", .value = CONFIG_REBOOT_EXIT},
-	{.name = "relaunch", .value = CONFIG_REBOOT_RELAUNCH},
-	{0},
-};
-
-static const struct schema_choice vhost[] = {
-	{.name = "auto", .value = CONFIG_VHOST_AUTO},
-	{.name = "on", .value = CONFIG_VHOST_ON},
-	{.name = "off", .value = CONFIG_VHOST_OFF},
-	{0},
-};
-
-static const struct schema_choice disk_format[] = {
-	{.name = "auto", .value = CONFIG_DISK_AUTO},
-	{.name = "raw", .value = CONFIG_DISK_RAW},
-	{0},
-};
-
-static const struct schema_choice log_level[] = {
-	{.name = "error", .value = VMM_LOG_ERROR}, {.name = "warn", .value = VMM_LOG_WARN},
-	{.name = "info", .value = VMM_LOG_INFO},   {.name = "debug", .value = VMM_LOG_DEBUG},
-	{.name = "trace", .value = VMM_LOG_TRACE}, {0},
-};
-
 /*
  * CPUID leaf 1 EAX (family, model, stepping: AMD APM volume 3, appendix E.3.2) of the CPU models of
  * those names, which is what tools that predict SNP launch digests call them. Versions are those that
@@ -103,8 +56,14 @@ static const struct schema_choice vcpu_type[] = {
 #define SIZE(key, field, low, high, step, initial, ...)                        \
 	ROW(SIZE, key, field, .min = (low), .max = (high), .multiple = (step), \
 	    .number = (initial), .help = __VA_ARGS__)
-#define CHOICE(key, field, names, initial, ...) \
-	ROW(CHOICE, key, field, .choices = (names), .number = (initial), .help = __VA_ARGS__)
+#define CHOICE(key, field, initial, ...) \
+	ROW(CHOICE, key, field, .number = (initial), .help = __VA_ARGS__)
+/* in the order of their enum */
+#define NAMES(...)                     \
+	.names = (const char *const[]) \
+	{                              \
+		__VA_ARGS__, NULL      \
+	}
 #define HEX(key, field, ...) \
 	ROW(HEX, key, field, .max = sizeof(((struct vmm_config *)0)->field), .help = __VA_ARGS__)
 #define STRING(key, field, low, high, ...) \
@@ -124,17 +83,19 @@ const struct schema schema[] = {
 	/* KVM takes memory slots of less than 2^31 pages, 8 TiB */
 	SIZE("memory", machine.memory, MIB(32), GIB(4 << 10), MIB(2), MIB(512),
 	     "guest memory, in steps of 2M"),
-	CHOICE("cc", machine.cc, NULL, 0,
-	       "confidential computing; auto is snp, else tdx, else an error",
-	       .choice_name = cc_tech_name),
-	CHOICE("memory-mode", machine.memory_mode, memory_mode, CONFIG_MEMORY_AUTO,
-	       "how private and shared memory are kept; auto asks the host"),
-	CHOICE("memory-source", machine.memory_source, memory_source, CONFIG_SOURCE_AUTO,
-	       "where firmware takes loaded pages from; auto: from where they are, if it can"),
-	CHOICE("hugepages", machine.hugepages, hugepages, CONFIG_HUGEPAGES_TRANSPARENT,
-	       "2 MiB pages for a plain VM: where the host has them, from its pool, or not"),
-	CHOICE("on-reboot", machine.on_reboot, on_reboot, CONFIG_REBOOT_EXIT,
-	       "what a reset by the guest does"),
+	CHOICE("cc", machine.cc, 0, "confidential computing; auto is snp, else tdx, else an error",
+	       .name_of = cc_tech_name),
+	CHOICE("memory-mode", machine.memory_mode, CONFIG_MEMORY_AUTO,
+	       "how private and shared memory are kept; auto asks the host",
+	       NAMES("auto", "in-place", "split", "shared")),
+	CHOICE("memory-source", machine.memory_source, CONFIG_SOURCE_AUTO,
+	       "where firmware takes loaded pages from; auto: from where they are, if it can",
+	       NAMES("auto", "copy")),
+	CHOICE("hugepages", machine.hugepages, CONFIG_HUGEPAGES_TRANSPARENT,
+	       "2 MiB pages for a plain VM: where the host has them, from its pool, or not",
+	       NAMES("transparent", "reserved", "none"), .was_bool = true),
+	CHOICE("on-reboot", machine.on_reboot, CONFIG_REBOOT_EXIT, "what a reset by the guest does",
+	       NAMES("exit", "relaunch")),
 	NUMBER("grace", machine.grace, 0, 86400, 10,
 	       "seconds between SIGTERM's power button and the end"),
 	NUMBER("io-threads", machine.io_threads, 1, 16, 1,
@@ -154,8 +115,8 @@ const struct schema schema[] = {
 	TABLE(snp, "AMD SEV-SNP, when [machine] cc says so"),
 	BITS("policy", cc.snp.policy, 0x30000, /* SMT allowed, and the bit that must be 1 */
 	     "guest policy", .given = AT(cc.snp.have_policy)),
-	CHOICE("vcpu-type", cc.snp.vcpu_sig, vcpu_type, SIG_NAPLES,
-	       "the CPU whose signature goes into the measured vCPU state",
+	CHOICE("vcpu-type", cc.snp.vcpu_sig, SIG_NAPLES,
+	       "the CPU whose signature goes into the measured vCPU state", .choices = vcpu_type,
 	       .given = AT(cc.snp.have_vcpu_type)),
 	NUMBER("vcpu-sig", cc.snp.vcpu_sig, 0, UINT32_MAX, SIG_NAPLES,
 	       "the same as a number, CPUID leaf 1 EAX", .hex = true,
@@ -193,8 +154,9 @@ const struct schema schema[] = {
 
 	DEVICES(disk, ndisks, CONFIG_MAX_DISKS, "a block device"),
 	PATH("path", disk[0].path, "raw image or block device", .required = true),
-	CHOICE("format", disk[0].format, disk_format, CONFIG_DISK_AUTO,
-	       "auto: raw, but an image that begins like one of another format is refused"),
+	CHOICE("format", disk[0].format, CONFIG_DISK_AUTO,
+	       "auto: raw, but an image that begins like one of another format is refused",
+	       NAMES("auto", "raw")),
 	BOOL("readonly", disk[0].readonly, false, "the guest cannot write to it"),
 	BOOL("direct", disk[0].direct, false, "read and write past the host's page cache"),
 	NUMBER("queues", disk[0].queues, 1, 16, 1,
@@ -220,8 +182,8 @@ const struct schema schema[] = {
 	       .or_zero = true),
 	NUMBER("queues", net[0].queues, 1, 8, 1,
 	       "pairs of queues, for guests with several CPUs; a tap needs multi_queue for it"),
-	CHOICE("vhost", net[0].vhost, vhost, CONFIG_VHOST_AUTO,
-	       "let the kernel move the frames; auto: where it can"),
+	CHOICE("vhost", net[0].vhost, CONFIG_VHOST_AUTO,
+	       "let the kernel move the frames; auto: where it can", NAMES("auto", "on", "off")),
 	SIZE("rx-bandwidth", net[0].rx_bandwidth, 0, GIB(1024), 0, 0,
 	     "bytes a second to the guest at most; 0: no limit"),
 	SIZE("tx-bandwidth", net[0].tx_bandwidth, 0, GIB(1024), 0, 0,
@@ -256,8 +218,8 @@ const struct schema schema[] = {
 	     "pages that are free in the guest go back to the host"),
 
 	TABLE(log, "messages of minivmm itself"),
-	CHOICE("level", log.level, log_level, VMM_LOG_INFO,
-	       "the least important messages that are written"),
+	CHOICE("level", log.level, VMM_LOG_INFO, "the least important messages that are written",
+	       NAMES("error", "warn", "info", "debug", "trace")),
 	PATH("file", log.file, "where to, instead of stderr"),
 	{0},
 };
@@ -305,7 +267,8 @@ struct schema_choice schema_choice(const struct schema *key, size_t i)
 {
 	if (key->choices)
 		return key->choices[i];
-	return (struct schema_choice){.name = key->choice_name(i), .value = (uint32_t)i};
+	return (struct schema_choice){.name = key->names ? key->names[i] : key->name_of(i),
+				      .value = (uint32_t)i};
 }
 
 /* --- in a configuration ----------------------------------------------------------------------- */
@@ -386,9 +349,9 @@ char **schema_text(const struct schema *key, void *field)
 	case SCHEMA_STRING:
 	case SCHEMA_PATH:
 	case SCHEMA_SOCKET:
-	case SCHEMA_ENDPOINT:
 		return field;
 	case SCHEMA_OUTPUT:
+	case SCHEMA_ENDPOINT:
 		return &((struct endpoint *)field)->path;
 	default:
 		return NULL;

@@ -25,14 +25,13 @@ enum schema_type {
 	SCHEMA_SOCKET, /* char *: a path that fits into struct sockaddr_un; at most max bytes unless
 			* that is 0 */
 	SCHEMA_OUTPUT, /* struct endpoint: stdio, null, file:PATH or unix:PATH */
-	SCHEMA_ENDPOINT, /* char *: vsock:CID:PORT or the path of a Unix socket */
+	SCHEMA_ENDPOINT, /* struct endpoint: vsock:CID:PORT or the path of a Unix socket */
 };
 
 struct schema_choice {
 	const char *name; /* NULL ends the list */
 	uint32_t value;
 	uint32_t versions; /* NAME-v1 to NAME-v<versions> are good, too */
-	const char *was;   /* "true", "false": this is good, too, without quotes */
 };
 
 struct schema {
@@ -55,8 +54,11 @@ struct schema {
 	uint64_t min, max, multiple;
 	uint64_t number; /* default of all but strings and paths; of an output, its kind */
 	char *text;	 /* default of those; not allocated: the field points here. May be NULL */
+	/* of a choice one of these: all, or the names of the values 0, 1, … up to NULL */
 	const struct schema_choice *choices;
-	const char *(*choice_name)(size_t value); /* instead: names of 0, 1, …, then NULL */
+	const char *const *names;
+	const char *(*name_of)(size_t value);
+	bool was_bool; /* true and false are good, too: 1 and 0 */
 };
 
 extern const struct schema schema[];

@@ -95,8 +95,6 @@ static bool is_choice(const struct schema_choice *choice, const struct tree_node
 	const char *s = value->string.data;
 	uint64_t version;
 
-	if (value->type == TREE_BOOL)
-		return choice->was && strcmp(choice->was, value->boolean ? "true" : "false") == 0;
 	if (value->type != TREE_STRING || strncmp(s, choice->name, len) != 0)
 		return false;
 	if (value->string.len == len)
@@ -113,6 +111,10 @@ static bool read_choice(const struct schema *key, const struct tree_node *value,
 {
 	struct schema_choice c;
 
+	if (key->was_bool && value->type == TREE_BOOL) {
+		*out = value->boolean;
+		return true;
+	}
 	for (size_t i = 0; (c = schema_choice(key, i)).name; i++)
 		if (is_choice(&c, value))
 			break;
@@ -159,137 +161,130 @@ static bool read_mac(const char *text, uint8_t out[6])
 
 /* --- texts ------------------------------------------------------------------------------------ */
 
+struct input {
+	const struct schema *key;
+	const struct tree_node *value;
+	const char *dir;
+	struct vmm_error *err;
+};
+
 /* Below `dir`, unless it is absolute. */
-static int read_path(const char *dir, const char *text, char **out, struct vmm_error *err)
+static int read_path(const struct input *in, const char *text, char **out)
 {
-	const char *slash = "/";
+	const char *dir = in->dir ? in->dir : "", *slash = "/";
 
 	if (!text[0])
-		return vmm_error_set(err, -EINVAL, "expected a path, found nothing");
-	if (text[0] == '/' || !dir || !dir[0])
+		return vmm_error_set(in->err, -EINVAL, "expected a path, found nothing");
+	if (text[0] == '/' || !dir[0])
 		dir = slash = "";
 	else if (dir[strlen(dir) - 1] == '/')
 		slash = "";
 	if (asprintf(out, "%s%s%s", dir, slash, text) >= 0)
 		return 0;
 	*out = NULL;
-	return vmm_error_errno(err, -ENOMEM, "unable to keep a path");
+	return vmm_error_errno(in->err, -ENOMEM, "unable to keep a path");
 }
 
 /* The kernel keeps a socket's path in sun_path, with a NUL behind it (unix(7)). */
-static int read_socket(const struct schema *key, const char *dir, const char *text, char **out,
-		       struct vmm_error *err)
+static int read_socket(const struct input *in, const char *text, char **out)
 {
 	const size_t any = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
-	const size_t max = key->max ? key->max : any;
-	int ret = read_path(dir, text, out, err);
+	const size_t max = in->key->max ? in->key->max : any;
+	int ret = read_path(in, text, out);
 	size_t len = ret < 0 ? 0 : strlen(*out);
 
 	if (len <= max)
 		return ret;
 	free(*out);
 	return vmm_error_set(
-		err, -EINVAL,
+		in->err, -EINVAL,
 		max < any ? "this socket's path has at most %zu bytes, since port numbers "
 			    "are appended to it, and here it has %zu"
 			  : "a Unix socket's path has at most %zu bytes, this has %zu",
 		max, len);
 }
 
-static int read_output(const struct schema *key, const struct tree_node *value, const char *dir,
-		       struct endpoint *out, struct vmm_error *err)
-{
-	const char *text = value->string.data;
-
-	if (strcmp(text, "stdio") == 0)
-		out->kind = ENDPOINT_STDIO;
-	else if (strcmp(text, "null") == 0)
-		out->kind = ENDPOINT_NULL;
-	else if (strncmp(text, "file:", 5) == 0)
-		out->kind = ENDPOINT_FILE;
-	else if (strncmp(text, "unix:", 5) == 0)
-		out->kind = ENDPOINT_UNIX;
-	else
-		return expected(key, value, err);
-	if (out->kind == ENDPOINT_FILE)
-		return read_path(dir, text + 5, &out->path, err);
-	return out->kind == ENDPOINT_UNIX ? read_socket(key, dir, text + 5, &out->path, err) : 0;
-}
-
 /* Decimal digits up to `end`, at most 32 bits; moves *s behind `end`. */
-static bool number_until(const char **s, char end)
+static bool number_until(const char **s, char end, uint32_t *out)
 {
 	uint64_t number;
 
-	return read_digits(s, 10, &number) && number <= UINT32_MAX && *(*s)++ == end;
+	if (!read_digits(s, 10, &number) || number > UINT32_MAX || *(*s)++ != end)
+		return false;
+	*out = (uint32_t)number;
+	return true;
 }
 
-static int read_endpoint(const struct schema *key, const struct tree_node *value, const char *dir,
-			 char **out, struct vmm_error *err)
+static int read_text(const struct input *in, const char *s, struct endpoint *out)
 {
-	const char *s = value->string.data;
+	const struct schema *key = in->key;
+	bool is_output = key->type == SCHEMA_OUTPUT;
+	size_t len = strlen(s);
 
-	if (strncmp(s, "vsock:", 6) != 0)
-		return read_socket(key, dir, s, out, err);
-	s += 6;
-	if (!number_until(&s, ':') || !number_until(&s, '\0'))
-		return expected(key, value, err);
-	return read_path(NULL, value->string.data, out, err);
-}
-
-static int read_string(const struct schema *key, const struct tree_node *value, char **out,
-		       struct vmm_error *err)
-{
-	if (value->string.len < key->min)
-		return vmm_error_set(err, -EINVAL, "must not be empty");
-	if (key->max && value->string.len > key->max)
-		return expected(key, value, err);
-	*out = strdup(value->string.data);
-	return *out ? 0 : vmm_error_errno(err, -ENOMEM, "unable to keep a string");
+	if (key->type == SCHEMA_STRING) {
+		if (len < key->min)
+			return vmm_error_set(in->err, -EINVAL, "must not be empty");
+		if (key->max && len > key->max)
+			return expected(key, in->value, in->err);
+		out->path = strdup(s);
+		return out->path ? 0 : vmm_error_errno(in->err, -ENOMEM, "unable to keep a string");
+	}
+	if (key->type == SCHEMA_PATH)
+		return read_path(in, s, &out->path);
+	if (is_output && strcmp(s, "stdio") == 0) {
+		out->kind = ENDPOINT_STDIO;
+		return 0;
+	}
+	if (is_output && strcmp(s, "null") == 0) {
+		out->kind = ENDPOINT_NULL;
+		return 0;
+	}
+	if (is_output && strncmp(s, "file:", 5) == 0) {
+		out->kind = ENDPOINT_FILE;
+		return read_path(in, s + 5, &out->path);
+	}
+	if (key->type == SCHEMA_ENDPOINT && strncmp(s, "vsock:", 6) == 0) {
+		out->kind = ENDPOINT_VSOCK;
+		s += 6;
+		return number_until(&s, ':', &out->cid) && number_until(&s, '\0', &out->port)
+			       ? 0
+			       : expected(key, in->value, in->err);
+	}
+	if (is_output && strncmp(s, "unix:", 5) != 0)
+		return expected(key, in->value, in->err);
+	out->kind = ENDPOINT_UNIX;
+	return read_socket(in, is_output ? s + 5 : s, &out->path);
 }
 
 /* Whatever is written as a text: its control characters are refused, also NUL, so that the rest can
  * work on C strings. */
-static int store_text(const struct schema *key, void *field, const struct tree_node *value,
-		      const char *dir, struct vmm_error *err)
+static int store_text(const struct input *in, void *field)
 {
-	union {
-		char *text;
-		struct endpoint output;
-	} new;
-	char **old = schema_text(key, field);
-	size_t size = sizeof(new.text);
+	const struct tree_text text = in->value->string;
+	char **old = schema_text(in->key, field);
+	struct endpoint new = {0};
 	int ret;
 
-	if (value->type != TREE_STRING)
-		return expected(key, value, err);
-	for (size_t i = 0; i < value->string.len; i++) {
-		unsigned char c = (unsigned char)value->string.data[i];
+	if (in->value->type != TREE_STRING)
+		return expected(in->key, in->value, in->err);
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.data[i];
 
 		if (c < 0x20 || c == 0x7f)
-			return vmm_error_set(err, -EINVAL,
+			return vmm_error_set(in->err, -EINVAL,
 					     "must not hold control characters, but has 0x%02x", c);
 	}
-	if (key->type == SCHEMA_MAC)
-		return read_mac(value->string.data, field) ? 0 : expected(key, value, err);
-	memset(&new, 0, sizeof(new));
-	if (key->type == SCHEMA_STRING) {
-		ret = read_string(key, value, &new.text, err);
-	} else if (key->type == SCHEMA_PATH) {
-		ret = read_path(dir, value->string.data, &new.text, err);
-	} else if (key->type == SCHEMA_SOCKET) {
-		ret = read_socket(key, dir, value->string.data, &new.text, err);
-	} else if (key->type == SCHEMA_OUTPUT) {
-		ret = read_output(key, value, dir, &new.output, err);
-		size = sizeof(new.output);
-	} else {
-		ret = read_endpoint(key, value, dir, &new.text, err);
-	}
+	if (in->key->type == SCHEMA_MAC)
+		return read_mac(text.data, field) ? 0 : expected(in->key, in->value, in->err);
+	ret = read_text(in, text.data, &new);
 	if (ret < 0)
 		return ret;
-	if (*old != key->text)
+	if (*old != in->key->text)
 		free(*old);
-	memcpy(field, &new, size);
+	if (in->key->type == SCHEMA_OUTPUT || in->key->type == SCHEMA_ENDPOINT)
+		*(struct endpoint *)field = new;
+	else
+		*(char **)field = new.path;
 	return 0;
 }
 
@@ -321,7 +316,7 @@ static int store(const struct schema *key, void *field, const struct tree_node *
 		*(uint64_t *)field = number;
 		return 0;
 	default:
-		return store_text(key, field, value, dir, err);
+		return store_text(&(struct input){key, value, dir, err}, field);
 	}
 }
 

@@ -278,6 +278,7 @@ static int open_output(struct console *c, const struct endpoint *output, struct 
 		return unix_listen(&c->listener, "console socket", output->path, 1, err);
 	case ENDPOINT_NONE:
 	case ENDPOINT_NULL:
+	case ENDPOINT_VSOCK:
 		break;
 	}
 	return 0;

@@ -157,17 +157,14 @@ bool exit_tdx(struct vcpu *vcpu)
 
 int tdx_calls_init(struct minivmm *vm, struct vmm_error *err)
 {
-	const char *socket = vm->config->cc.tdx.quote_socket;
+	const struct endpoint *socket = &vm->config->cc.tdx.quote_socket;
 	struct quote_address address;
-	int ret;
 
-	if (vm->cc.tech != &cc_tdx || !socket)
+	if (vm->cc.tech != &cc_tdx || socket->kind == ENDPOINT_NONE)
 		return 0;
-	ret = quote_address_parse(&address, socket, err);
-	if (ret == 0)
-		ret = quote_create(&vm->quote, &address, vm->sys, &vm->loop, &vm->mem, &vm->log,
-				   notify, vm, err);
-	return ret;
+	quote_address_set(&address, socket);
+	return quote_create(&vm->quote, &address, vm->sys, &vm->loop, &vm->mem, &vm->log, notify,
+			    vm, err);
 }
 
 void tdx_calls_destroy(struct minivmm *vm)

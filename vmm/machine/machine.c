@@ -73,7 +73,7 @@ static void limit_addresses(struct minivmm *vm)
 {
 	unsigned int bits = 40;
 
-	if (!vm->config->boot.firmware || vm->cc.config.tech != CC_NONE)
+	if (!vm->config->boot.firmware || vm->cc.tech->private_memory)
 		return;
 	while (bits < 63 && layout_end(vm->config->machine.memory) > 1ULL << bits)
 		bits++;

@@ -160,7 +160,7 @@ START_TEST(a_failure_to_start_leaves_nothing)
 	struct quote_address address;
 
 	start_as(&dialects[FIRST_INPLACE], KVM_X86_SW_PROTECTED_VM);
-	ck_assert_int_eq(quote_address_parse(&address, path, &err), 0);
+	quote_address_set(&address, &(struct endpoint){.kind = ENDPOINT_UNIX, .path = path});
 	ck_assert_int_eq(loop_init(&loop, sys_host(), &err), 0);
 	model_answer(m, "eventfd", -EMFILE);
 	ck_assert_int_eq(quote_create(&service, &address, model_sys(m), &loop, &mem, &quiet,

@@ -125,57 +125,17 @@ END_TEST
 
 START_TEST(addresses_are_understood)
 {
+	char path[] = "/run/qgs.socket";
 	struct quote_address a;
 
-	ck_assert_int_eq(quote_address_parse(&a, "vsock:2:4050", &err), 0);
+	quote_address_set(&a, &(struct endpoint){ENDPOINT_VSOCK, NULL, 0xffffffff, 4050});
 	ck_assert_int_eq(a.u.any.sa_family, AF_VSOCK);
-	ck_assert_uint_eq(a.u.vsock.svm_cid, 2);
+	ck_assert_uint_eq(a.u.vsock.svm_cid, 0xffffffff);
 	ck_assert_uint_eq(a.u.vsock.svm_port, 4050);
 	ck_assert_uint_eq(a.len, sizeof(a.u.vsock));
-	ck_assert_int_eq(quote_address_parse(&a, "vsock:4294967295:0", &err), 0);
-	ck_assert_uint_eq(a.u.vsock.svm_cid, 0xffffffff);
-	ck_assert_int_eq(quote_address_parse(&a, "/run/qgs.socket", &err), 0);
+	quote_address_set(&a, &(struct endpoint){ENDPOINT_UNIX, path, 0, 0});
 	ck_assert_int_eq(a.u.any.sa_family, AF_UNIX);
 	ck_assert_str_eq(a.u.unix_path.sun_path, "/run/qgs.socket");
-}
-END_TEST
-
-static const char *const bad_addresses[] = {
-	"",
-	"vsock:",
-	"vsock:2",
-	"vsock:2:",
-	"vsock::4050",
-	"vsock:2:x",
-	"vsock:2:4050:1",
-	"vsock:-1:4050",
-	"vsock: 2:4050",
-	"vsock:2:4294967296",
-	"vsock:4294967296:1",
-	"vsock:2:4050 ",
-};
-
-START_TEST(other_addresses_are_refused)
-{
-	struct quote_address a;
-
-	ck_assert_int_eq(quote_address_parse(&a, bad_addresses[_i], &err), -EINVAL);
-	ck_assert_ptr_nonnull(strstr(err.text, "tdx.quote-socket"));
-}
-END_TEST
-
-START_TEST(a_path_has_its_limit)
-{
-	char path[110];
-	struct quote_address a;
-
-	memset(path, 'x', sizeof(path));
-	path[107] = '\0';
-	ck_assert_int_eq(quote_address_parse(&a, path, &err), 0);
-	ck_assert_str_eq(a.u.unix_path.sun_path, path);
-	path[107] = 'x';
-	path[108] = '\0';
-	ck_assert_int_eq(quote_address_parse(&a, path, &err), -EINVAL);
 }
 END_TEST
 
@@ -191,8 +151,6 @@ SUITE(test_quote_frame)
 	tcase_add_test(tc, an_answer_cut_anywhere_is_refused);
 	tcase_add_test(tc, an_empty_quote_is_none);
 	tcase_add_test(tc, addresses_are_understood);
-	tcase_add_loop_test(tc, other_addresses_are_refused, 0, (int)ARRAY_SIZE(bad_addresses));
-	tcase_add_test(tc, a_path_has_its_limit);
 	suite_add_tcase(s, tc);
 	return s;
 }

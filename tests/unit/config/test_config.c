@@ -84,7 +84,9 @@ START_TEST(every_key_reaches_its_field)
 	ck_assert_str_eq(c->cc.snp.certs, "/dir/ce");
 	ck_assert_uint_eq(c->cc.tdx.attributes, UINT64_MAX);
 	ck_assert_str_eq(c->cc.tdx.mrconfigid_file, "/dir/m");
-	ck_assert_str_eq(c->cc.tdx.quote_socket, "vsock:2:4294967295");
+	ck_assert_int_eq(c->cc.tdx.quote_socket.kind, ENDPOINT_VSOCK);
+	ck_assert_uint_eq(c->cc.tdx.quote_socket.cid, 2);
+	ck_assert_uint_eq(c->cc.tdx.quote_socket.port, UINT32_MAX);
 	ck_assert_int_eq(c->serial.output.kind, ENDPOINT_FILE);
 	ck_assert_str_eq(c->serial.output.path, "/dir/out");
 	ck_assert_uint_eq(c->ndisks, 2);

@@ -46,7 +46,7 @@ static void setup(void)
 	snprintf(path, sizeof(path), "%s/qgs", dir);
 	snprintf(value, sizeof(value), "\"%s\"", path);
 	ck_assert_int_eq(config_set(&t.config, "tdx.quote-socket", value, &t.err), 0);
-	ck_assert_int_eq(quote_address_parse(&address, path, &t.err), 0);
+	quote_address_set(&address, &(struct endpoint){.kind = ENDPOINT_UNIX, .path = path});
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(bind(listener, &address.u.any, address.len), 0);
 	ck_assert_int_eq(listen(listener, 4), 0);
