@@ -22,7 +22,8 @@
 #ifndef BOOT_FDT_H
 #define BOOT_FDT_H
 
-#include "boot/boot.h"
+#include "boot/config.h"
+#include "mem/plan.h"
 
 /* Bytes that fdt_build() needs at most for this machine; a multiple of the page size. */
 size_t fdt_size(const struct acpi_config *platform, size_t nram, const char *cmdline);

@@ -8,9 +8,10 @@
 #ifndef BOOT_FIRMWARE_H
 #define BOOT_FIRMWARE_H
 
-#include "boot/boot.h"
+#include "boot/config.h"
 #include "boot/fw_kernel.h"
 #include "boot/fw_metadata.h"
+#include "mem/plan.h"
 
 /* Images end at 4 GiB and are at most this large: below are the local APICs. */
 #define FIRMWARE_MAX (LAYOUT_HIGH_BASE - 0xff000000ULL)

@@ -10,9 +10,10 @@
 #ifndef BOOT_IGVM_H
 #define BOOT_IGVM_H
 
-#include "boot/boot.h"
+#include "boot/config.h"
 #include "boot/igvm_defs.h"
 #include "mem/file.h"
+#include "mem/plan.h"
 
 #define IGVM_HEADERS_MAX MIB(32) /* a million pages, one by one */
 

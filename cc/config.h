@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a user says of a confidential launch: the keys of [snp] and [tdx], as the configuration's
- * schema fills them in.
+ * schema fills them in; and what a launch is made from.
  */
 #ifndef CC_CONFIG_H
 #define CC_CONFIG_H
 
+#include "mem/demand.h"
 #include "vmm/base/endpoint.h"
 
 #include <stdbool.h>
@@ -50,10 +51,16 @@ struct cc_keys {
 	struct cc_tdx_config tdx;
 };
 
-/* The technologies that machine.cc can name, in the order in which they are listed; ends with NULL. */
-extern const struct cc_tech *const cc_techs[];
-
-/* The name of cc_techs[i], or NULL behind the last one. */
-const char *cc_tech_name(size_t i);
+/* What a launch is made from: the user's keys, and what was read from the files that they name. */
+struct cc_config {
+	const struct cc_tech *tech;
+	uint32_t vcpus;
+	bool copy; /* firmware gets boot items from a buffer, also where it need not */
+	struct cc_snp_config snp;
+	struct cc_tdx_config tdx;
+	bool have_id; /* snp: the guest has an ID block */
+	struct snp_id_block id_block;
+	struct snp_id_auth id_auth;
+};
 
 #endif

@@ -5,6 +5,7 @@
  * Reporting"); a TD has no memory that it shares with KVM, so most paravirtual features go (Linux,
  * Documentation/virt/kvm/x86/cpuid.rst).
  */
+#include "cc/dispatch.h"
 #include "cc/snp.h"
 
 #include <errno.h>

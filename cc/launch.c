@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "cc/launch.h"
 #include "cc/tech.h"
 #include "mem/convert.h"
 

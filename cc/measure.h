@@ -7,7 +7,7 @@
 #ifndef CC_MEASURE_H
 #define CC_MEASURE_H
 
-#include "cc/launch.h"
+#include "cc/config.h"
 #include "mem/plan.h"
 
 #define CC_DIGEST 48

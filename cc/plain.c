@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* VMs without firmware that launches them: plain ones, and KVM's software-protected ones. */
+#include "cc/launch.h"
 #include "cc/tech.h"
 
 const char cc_step_write[] = "write the boot items into guest memory while its pages are shared "

@@ -11,6 +11,7 @@
  *
  * The last two have a page twice while it is populated, so that is done a slice at a time.
  */
+#include "cc/launch.h"
 #include "cc/tech.h"
 #include "mem/convert.h"
 #include "vmm/base/bytes.h"

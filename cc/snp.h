@@ -3,6 +3,7 @@
 #ifndef CC_SNP_H
 #define CC_SNP_H
 
+#include "cc/launch.h"
 #include "cc/tech.h"
 
 /* SEV_FEATURES */

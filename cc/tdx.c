@@ -3,6 +3,7 @@
  * Intel TDX: INIT_VM, INIT_VCPU, INIT_MEM_REGION for each boot item, FINALIZE_VM (Linux,
  * Documentation/virt/kvm/x86/intel-tdx.rst).
  */
+#include "cc/launch.h"
 #include "cc/measure_tdx.h"
 #include "cc/tdx_config.h"
 #include "cc/tdx_cpuid.h"

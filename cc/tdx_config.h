@@ -6,7 +6,8 @@
 #ifndef CC_TDX_CONFIG_H
 #define CC_TDX_CONFIG_H
 
-#include "cc/launch.h"
+#include "cc/config.h"
+#include "vmm/base/error.h"
 #include "vmm/kvm/uapi_tdx.h"
 
 /* Guest physical address width: 48 works on all hosts, and puts the shared bit at bit 47. */

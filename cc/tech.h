@@ -7,7 +7,7 @@
 #ifndef CC_TECH_H
 #define CC_TECH_H
 
-#include "cc/launch.h"
+#include "cc/config.h"
 #include "cc/measure.h"
 
 /* Who sets the registers of vCPUs before their first instruction. */
@@ -24,6 +24,8 @@ struct cc_file {
 };
 
 #define CC_STEPS 8 /* at most */
+
+struct cc_launch;
 
 /* Functions may be NULL: nothing to do. */
 struct cc_tech {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "cc/dispatch.h"
 #include "cc/tech.h"
 
 const struct cc_tech *const cc_techs[] = {

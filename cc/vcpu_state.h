@@ -8,15 +8,8 @@
 #ifndef CC_VCPU_STATE_H
 #define CC_VCPU_STATE_H
 
+#include "cc/registers.h"
 #include "mem/plan.h"
-
-#include <linux/kvm.h>
-#include <stdbool.h>
-
-struct cc_vcpu_state {
-	struct kvm_sregs sregs; /* segments, tables, control registers, EFER; rest zero */
-	struct kvm_regs regs;
-};
 
 /*
  * The state of vCPU `id` for the plan's entry, or what the plan has for it. `cpuid_sig` goes into

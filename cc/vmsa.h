@@ -7,7 +7,8 @@
 #ifndef CC_VMSA_H
 #define CC_VMSA_H
 
-#include "cc/vcpu_state.h"
+#include "cc/registers.h"
+#include "mem/plan.h"
 
 #include <stdint.h>
 

@@ -24,7 +24,7 @@ function allowed(file)
 	if (file ~ /^cc\//)
 		return "^(cc|mem|vmm/kvm|vmm/base)/"
 	if (file ~ /^vmm\/config\//)
-		return "^(vmm/config|vmm/base)/|^cc/(config|tech)\\.h$"
+		return "^(vmm/config|vmm/base)/|^cc/(config|tech|dispatch)\\.h$"
 	if (file ~ /^vmm\/dev\//)
 		return "^(vmm/dev|vmm/base|mem)/"
 	if (file ~ /^vmm\/virtio\//)

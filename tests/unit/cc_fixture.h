@@ -8,6 +8,7 @@
 #ifndef TESTS_UNIT_CC_FIXTURE_H
 #define TESTS_UNIT_CC_FIXTURE_H
 
+#include "cc/launch.h"
 #include "cc/measure.h"
 #include "cc/tech.h"
 #include "mem/convert.h"

@@ -2,6 +2,7 @@
 /* The checks that span keys: what is missing, what excludes what, what is there twice. */
 #include "vmm/config/check.h"
 
+#include "cc/dispatch.h"
 #include "cc/tech.h"
 #include "vmm/config/place.h"
 #include "vmm/config/schema.h"

@@ -2,6 +2,7 @@
 /* The list of all keys. Help texts continue "KEY: …" and have no full stop. */
 #include "vmm/config/schema.h"
 
+#include "cc/dispatch.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/log.h"
 #include "vmm/base/words.h"

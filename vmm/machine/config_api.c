@@ -2,6 +2,7 @@
 /* The minivmm_config_* functions of the public interface, over vmm/config. */
 #include "vmm/machine/config_api.h"
 
+#include "cc/dispatch.h"
 #include "cc/tech.h"
 #include "vmm/base/log.h"
 #include "vmm/base/words.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/machine/machine.h"
 
+#include "cc/dispatch.h"
 #include "mem/mode.h"
 #include "vmm/base/bytes.h"
 #include "vmm/machine/config_api.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/machine/views.h"
 
+#include "cc/dispatch.h"
 #include "vmm/virtio/devices.h"
 
 void machine_boot_config(const struct vmm_config *config, const struct cc_tech *tech,

@@ -15,6 +15,7 @@
 #define VMM_MACHINE_VM_H
 
 #include "boot/boot.h"
+#include "cc/launch.h"
 #include "cc/snp_certs.h"
 #include "cc/tech.h"
 #include "mem/mem.h"

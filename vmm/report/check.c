@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* minivmm_check(): everything that `run` can know before it makes a VM, and all that is wrong with it;
  * minivmm_explain(): the same when it could not. */
+#include "cc/dispatch.h"
 #include "vmm/machine/config_api.h"
 #include "vmm/machine/host_check.h"
 #include "vmm/report/report.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* minivmm_plan(): the loader runs, into memory that no VM ever sees. */
+#include "cc/dispatch.h"
 #include "vmm/machine/config_api.h"
 #include "vmm/machine/views.h"
 #include "vmm/report/report.h"

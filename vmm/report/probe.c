@@ -4,6 +4,7 @@
  * system descriptor answers for any type (Linux Documentation/virt/kvm/api.rst, section 4.4).
  */
 #include "vmm/report/probe.h"
+#include "cc/dispatch.h"
 #include "mem/mem.h"
 #include "vmm/base/bytes.h"
 #include "vmm/kvm/device_hint.h"

@@ -7,6 +7,7 @@
  */
 #include "vmm/x86/cpuid.h"
 
+#include "cc/dispatch.h"
 #include "vmm/base/bytes.h"
 
 #include <errno.h>

@@ -2,6 +2,7 @@
 /* IGVM files, as the generator of tests/igvm makes them: what they become, and that no damaged one
  * does harm. What is wrong with a file, and how that is said: test_igvm_refused.c. */
 #include "boot/igvm.h"
+#include "cc/dispatch.h"
 #include "cc/tech.h"
 #include "cc/vcpu_state.h"
 #include "cc/vmsa.h"

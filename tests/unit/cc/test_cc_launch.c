@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Whole launches over the model of KVM: each technology in each memory mode, with one and two
  * vCPUs; what the firmware measured is what cc_measure() said before. */
+#include "cc/dispatch.h"
 #include "cc/tech.h"
 #include "tests/unit/cc_fixture.h"
 #include "tests/unit/suite.h"

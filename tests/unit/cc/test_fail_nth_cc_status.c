@@ -4,6 +4,7 @@
  * each page of a launch is refused once, in the middle of whatever call comes to it. Every time the
  * error names the call and the code, and the page by item and address.
  */
+#include "cc/launch.h"
 #include "cc/snp_status.h"
 #include "cc/tech.h"
 #include "tests/unit/cc_failing.h"

@@ -9,6 +9,7 @@
  *	exits, other CPUs, what the guest finds in memory	test_traps_snp_guest
  *	firmware images and their kernels			test_traps_ovmf
  */
+#include "cc/vcpu_state.h"
 #include "cc/vmsa.h"
 #include "mem/convert.h"
 #include "tests/unit/cc_fixture.h"

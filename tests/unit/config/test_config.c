@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Good configurations: defaults, every key, all forms of values, paths. */
+#include "cc/dispatch.h"
 #include "tests/unit/config_helpers.h"
 #include "tests/unit/suite.h"
 #include "vmm/base/bytes.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Configurations built in code: config_set(), config_validate(), config_help(). */
+#include "cc/dispatch.h"
 #include "tests/unit/suite.h"
 #include "vmm/base/bytes.h"
 #include "vmm/config/schema.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Where virtio devices stand is a function of the configuration, and every part agrees on it. */
+#include "cc/dispatch.h"
 #include "tests/unit/suite.h"
 #include "vmm/virtio/devices.h"
 

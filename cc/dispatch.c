@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What a launch is made from, and what can be known to fail before there is a VM. */
+#include "cc/dispatch.h"
+
 #include "cc/tech.h"
 #include "cc/vmsa.h"
 #include "mem/file.h"
