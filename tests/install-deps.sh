@@ -22,7 +22,7 @@ packages() { # packages PURPOSE
 		echo libelf-dev linux-source-6.12
 		;;
 	test)
-		echo clang-14 clang-format-14 libclang-rt-14-dev procps acpica-tools openssl ovmf
+		echo clang-14 clang-format-14 libclang-rt-14-dev procps acpica-tools device-tree-compiler openssl ovmf
 		echo golang-github-burntsushi-toml-dev
 		;;
 	*)
