@@ -47,8 +47,6 @@
 #ifndef MINIVMM_H
 #define MINIVMM_H
 
-#include "base/vmm_error.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -56,6 +54,16 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#define VMM_ERROR_TEXT 512
+
+/* What a function that failed has to say. The caller owns it; nothing in it is allocated, so it
+ * needs no clean-up and can live on the stack. */
+struct vmm_error {
+	int code;	   /* negative errno, as the function returned it; 0: no error */
+	uint64_t firmware; /* status of SNP firmware or TDX module, 0 if none was involved */
+	char text[VMM_ERROR_TEXT]; /* one sentence, no newline: what, on what, why, what helps */
+};
 
 #define MINIVMM_API __attribute__((visibility("default")))
 

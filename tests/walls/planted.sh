@@ -41,7 +41,6 @@ harmless() {
 }
 
 planted vmm/base/planted.c '#include "vmm/kvm/kvm.h"'
-planted vmm/base/planted.h '#include "vmm/minivmm.h"'
 planted vmm/kvm/planted.c '#include "vmm/base/log.h"' '#include "mem/mem.h"'
 planted mem/planted.c '#include "boot/boot.h"'
 planted mem/planted.c '#include "cc/launch.h"'
@@ -91,13 +90,13 @@ harmless mem/planted.c 'ret = sys->ops->mmap(sys->ctx, 1);' 'ops.ioctl(1);' 'fil
 harmless mem/planted.c 'return error("unable to mmap() \"it\", open(1)");'
 harmless boot/planted.c '#include "mem/plan.h"' '#include "vmm/base/bytes.h"' '#include <libfdt.h>'
 harmless cc/planted.c '#include "vmm/kvm/kvm.h"' '#include <linux/kvm.h>'
-harmless vmm/minivmm.h '#include "base/vmm_error.h"'
+harmless vmm/base/planted.h '#include "vmm/minivmm.h"'
 harmless vmm/base/sys.c 'return ioctl(fd, request, arg) < 0 ? -errno : 0;'
 harmless vmm/machine/planted.c '#include "cc/launch.h"' '#include "boot/boot.h"' 'fd = open(path, 0);'
 harmless vmm/dev/planted.c '#include "mem/layout.h"' 'n = read(fd, buf, 1);'
 harmless vmm/virtio/planted.c '#include "vmm/config/config.h"' '#include "mem/mem.h"'
 harmless vmm/base/loop.c 'n = epoll_wait(fd, e, 1, -1);'
-harmless vmm/cli/planted.c '#include "vmm/cli/tty.h"' '#include "vmm/base/vmm_error.h"'
+harmless vmm/cli/planted.c '#include "vmm/cli/tty.h"' '#include "vmm/base/words.h"'
 harmless vmm/cli/planted.c 'printf("%d", 1); exit(0);'
 harmless boot/codec.c 'lib = dlopen(name, RTLD_NOW);'
 harmless mem/planted.c 'snprintf(text, 4, "stat(1)"); text_fopen(1); s->stat(2); fd_close(3);'

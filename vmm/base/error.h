@@ -13,7 +13,7 @@
 #ifndef VMM_BASE_ERROR_H
 #define VMM_BASE_ERROR_H
 
-#include "vmm/base/vmm_error.h"
+#include "vmm/minivmm.h" /* struct vmm_error */
 
 /* Stores code and text; returns code, so that it can end a function. Text too long is cut. */
 int vmm_error_set(struct vmm_error *err, int code, const char *fmt, ...)
