@@ -133,7 +133,8 @@ static int load_acpi(const struct acpi_config *config, struct load_plan *plan,
 
 	if (size > LOWMEM_ACPI_SIZE || !buf)
 		return vmm_error_set(err, -ENOSPC,
-				     "ACPI tables: %zu bytes, there is room for %llu: configure "
+				     "ACPI tables: %zu bytes, there is room for %" PRIu64
+				     ": configure "
 				     "fewer CPUs or devices",
 				     size, LOWMEM_ACPI_SIZE);
 	ret = acpi_build(config, buf, size, LOWMEM_ACPI, err);

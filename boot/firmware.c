@@ -28,7 +28,7 @@ static int check_size(const struct mem_file *file, struct vmm_error *err)
 		return 0;
 	return vmm_error_set(err, -EINVAL,
 			     "%s: %" PRIu64 " bytes are no firmware image: whole pages of 4 KiB, "
-			     "at most %llu MiB",
+			     "at most %" PRIu64 " MiB",
 			     file->path, file->size, FIRMWARE_MAX >> 20);
 }
 

@@ -14,9 +14,9 @@
 #include "mem/plan.h"
 
 /* Images end at 4 GiB and are at most this large: below are the local APICs. */
-#define FIRMWARE_MAX (LAYOUT_HIGH_BASE - 0xff000000ULL)
+#define FIRMWARE_MAX (LAYOUT_HIGH_BASE - UINT64_C(0xff000000))
 
-#define FIRMWARE_RESET_VECTOR 0xfffffff0ULL
+#define FIRMWARE_RESET_VECTOR UINT64_C(0xfffffff0)
 
 struct firmware {
 	struct mem_file file;

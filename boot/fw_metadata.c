@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define RESET_VECTOR	 0xfffffff0ULL
+#define RESET_VECTOR	 UINT64_C(0xfffffff0)
 #define RESET_VECTOR_LEN 32u  /* bytes of code behind the table */
 #define TABLE_MAX	 4096 /* bytes of entries; real ones have a few hundred */
 
@@ -372,8 +372,8 @@ _Static_assert(sizeof(struct sev_descriptor) == 12 && sizeof(struct tdvf_descrip
 		       sizeof(struct header) == 16,
 	       "as in the files");
 
-#define LEGACY_POINTER 0x20u	    /* from the end of the file: u32 offset of the descriptor */
-#define SHARED_BIT     (1ULL << 47) /* of guests with 48 address bits, which is all there are */
+#define LEGACY_POINTER 0x20u /* from the end of the file: u32 offset of the descriptor */
+#define SHARED_BIT     (UINT64_C(1) << 47) /* of guests with 48 address bits, which is all there are */
 
 static int read_tdvf_sections(const struct mem_file *file, uint64_t offset, uint32_t count,
 			      struct fw_metadata *fw, struct vmm_error *err)
@@ -414,7 +414,7 @@ static int check_reset_vector(const struct mem_file *file, const struct fw_metad
 		    range_inside(RESET_VECTOR, 16, s->gpa, s->raw))
 			return 0;
 	}
-	return vmm_error_set(err, -EINVAL, "%s: no BFV section has the reset vector at %#llx",
+	return vmm_error_set(err, -EINVAL, "%s: no BFV section has the reset vector at %#" PRIx64,
 			     file->path, RESET_VECTOR);
 }
 

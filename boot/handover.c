@@ -68,7 +68,7 @@ _Static_assert(LOWMEM_PAGE_TABLES + sizeof(struct page_tables) <= LOWMEM_CMDLINE
 
 static int load_page_tables(uint32_t cbit, struct load_plan *plan, struct vmm_error *err)
 {
-	uint64_t flags = PTE_PRESENT | PTE_WRITE | (cbit ? 1ULL << cbit : 0);
+	uint64_t flags = PTE_PRESENT | PTE_WRITE | (cbit ? UINT64_C(1) << cbit : 0);
 	uint64_t pdpt = LOWMEM_PAGE_TABLES + offsetof(struct page_tables, pdpt);
 	uint64_t pd = LOWMEM_PAGE_TABLES + offsetof(struct page_tables, pd);
 	struct page_tables *t =

@@ -46,8 +46,8 @@ static int check_boundary(const struct igvm *igvm, const struct igvm_header *hea
 {
 	/* in a TD it is the bit that makes an address shared, which follows from the address width
 	 */
-	if (boundary == 0 ||
-	    (igvm->platform == IGVM_TDX && (boundary == 1ULL << 47 || boundary == 1ULL << 51)))
+	if (boundary == 0 || (igvm->platform == IGVM_TDX &&
+			      (boundary == UINT64_C(1) << 47 || boundary == UINT64_C(1) << 51)))
 		return 0;
 	return igvm_refuse(header, -ENOTSUP, err,
 			   "memory above %#" PRIx64 " shall be shared with the host, which KVM "
@@ -99,9 +99,9 @@ static int refuse_platform(const struct igvm *igvm, struct vmm_error *err)
 /* --- what the launch is asked for ------------------------------------------------------------- */
 
 /* ATTRIBUTES of a TD (Intel TDX Module ABI specification, "ATTRIBUTES"). */
-#define TD_DEBUG	   (1ULL << 0)
-#define TD_SEPT_VE_DISABLE (1ULL << 28)
-#define TD_MIGRATABLE	   (1ULL << 29)
+#define TD_DEBUG	   (UINT64_C(1) << 0)
+#define TD_SEPT_VE_DISABLE (UINT64_C(1) << 28)
+#define TD_MIGRATABLE	   (UINT64_C(1) << 29)
 
 static int td_attributes(const struct igvm_header *header, uint64_t policy, uint64_t *attributes,
 			 struct vmm_error *err)
@@ -379,8 +379,9 @@ static int read_fixed(const struct igvm *igvm, struct igvm_fixed *fixed, size_t 
 				     "overlap the fixed one",
 				     fixed->headers_offset, fixed->headers_size);
 	if (fixed->headers_size > IGVM_HEADERS_MAX)
-		return vmm_error_set(err, -E2BIG, "%u bytes of headers, at most %llu are read",
-				     fixed->headers_size, (unsigned long long)IGVM_HEADERS_MAX);
+		return vmm_error_set(err, -E2BIG,
+				     "%u bytes of headers, at most %" PRIu64 " are read",
+				     fixed->headers_size, IGVM_HEADERS_MAX);
 	return 0;
 }
 

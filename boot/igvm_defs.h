@@ -88,9 +88,9 @@ struct igvm_policy {
 } __attribute__((packed));
 
 /* of a TDX policy */
-#define IGVM_TD_DEBUG		(1ULL << 0)
-#define IGVM_TD_SEPT_VE_DISABLE (1ULL << 1)
-#define IGVM_TD_MIGRATABLE	(1ULL << 2)
+#define IGVM_TD_DEBUG		(UINT64_C(1) << 0)
+#define IGVM_TD_SEPT_VE_DISABLE (UINT64_C(1) << 1)
+#define IGVM_TD_MIGRATABLE	(UINT64_C(1) << 2)
 
 struct igvm_page {
 	uint64_t gpa;

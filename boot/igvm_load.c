@@ -240,7 +240,7 @@ static int check_start(const struct load_plan *plan, struct vmm_error *err)
 			return 0;
 	return vmm_error_set(err, -EINVAL,
 			     "it has no registers for vCPU 0 of this platform, and no page at the "
-			     "reset vector, %#llx, where the guest starts then",
+			     "reset vector, %#" PRIx64 ", where the guest starts then",
 			     FIRMWARE_RESET_VECTOR);
 }
 

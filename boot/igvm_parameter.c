@@ -146,8 +146,9 @@ int igvm_load_area(struct igvm_loader *l, const struct igvm_header *header, stru
 				   from->len);
 	if (l->nareas == IGVM_AREAS || from->len > IGVM_AREA_BYTES - l->areas_len)
 		return igvm_refuse(header, -E2BIG, err,
-				   "more than %d areas, or more than %llu bytes in all of them",
-				   IGVM_AREAS, (unsigned long long)IGVM_AREA_BYTES);
+				   "more than %d areas, or more than %" PRIu64
+				   " bytes in all of them",
+				   IGVM_AREAS, IGVM_AREA_BYTES);
 	if (from->file_offset && !range_inside(from->file_offset, from->len, 0, l->igvm->file.size))
 		return igvm_refuse(header, -EINVAL, err,
 				   "%#" PRIx64 " bytes at file offset %#x, of %#" PRIx64, from->len,

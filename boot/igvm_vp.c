@@ -11,9 +11,9 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#define CR0_PG	 (1ULL << 31)
-#define EFER_LME (1ULL << 8)
-#define EFER_LMA (1ULL << 10)
+#define CR0_PG	 (UINT64_C(1) << 31)
+#define EFER_LME (UINT64_C(1) << 8)
+#define EFER_LMA (UINT64_C(1) << 10)
 
 /* Present, and a task state or a local descriptor table: what processors are reset to. */
 #define ATTRIBUTES_TSS 0x8b

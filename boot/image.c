@@ -11,7 +11,7 @@
 /* --- expanding -------------------------------------------------------------------------------- */
 
 /* A stop is looked for between two of these. */
-#define EXPAND_PIECE (16ULL << 20)
+#define EXPAND_PIECE (UINT64_C(16) << 20)
 
 struct expander {
 	void *library; /* NULL: linked in */
@@ -142,7 +142,8 @@ static int expand(struct boot_image *image, uint8_t *to, uint64_t len, uint64_t 
 		size_t piece = len - *done < most ? len - *done : most;
 
 		if (piece > IMAGE_MAX - x->pos)
-			return vmm_error_set(err, -EFBIG, "%s: expands to more than %llu MiB",
+			return vmm_error_set(err, -EFBIG,
+					     "%s: expands to more than %" PRIu64 " MiB",
 					     image->file.path, IMAGE_MAX >> 20);
 		if (image->mem)
 			ret = mem_check_stop(image->mem, err);

@@ -11,9 +11,10 @@
 #include "boot/codec.h"
 #include "mem/file.h"
 
-#define IMAGE_HEAD  4096u
-#define IMAGE_MAX   0x80000000ULL /* 2 GiB, a vmlinux with all its debug data is half of that */
-#define IMAGE_CHUNK 0x20000u	  /* bytes read from a compressed file at a time */
+#define IMAGE_HEAD 4096u
+#define IMAGE_MAX \
+	UINT64_C(0x80000000) /* 2 GiB, a vmlinux with all its debug data is half of that */
+#define IMAGE_CHUNK 0x20000u /* bytes read from a compressed file at a time */
 
 struct expander;
 

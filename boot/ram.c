@@ -54,7 +54,7 @@ const char *ram_advice(const struct guest_mem *mem, uint64_t gpa, uint64_t len)
 	uint64_t low_end = split ? LAYOUT_LOW_SPLIT : LAYOUT_LOW_MAX - PAGE_SIZE;
 
 	if (range_inside(gpa, len, 0, low_end) ||
-	    range_inside(gpa, len, LAYOUT_HIGH_BASE, (1ULL << 51) - LAYOUT_HIGH_BASE))
+	    range_inside(gpa, len, LAYOUT_HIGH_BASE, (UINT64_C(1) << 51) - LAYOUT_HIGH_BASE))
 		return "give the guest more memory";
 	if (range_inside(gpa, len, 0, LAYOUT_LOW_MAX - PAGE_SIZE))
 		return "only guests with less than 2816 MiB of memory have RAM there";

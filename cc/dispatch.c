@@ -8,12 +8,13 @@
 #include "vmm/base/words.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
-#define CR0_PE	 (1ULL << 0)
-#define CR0_PG	 (1ULL << 31)
-#define CR4_PAE	 (1ULL << 5)
-#define EFER_LME (1ULL << 8)
-#define EFER_LMA (1ULL << 10)
+#define CR0_PE	 (UINT64_C(1) << 0)
+#define CR0_PG	 (UINT64_C(1) << 31)
+#define CR4_PAE	 (UINT64_C(1) << 5)
+#define EFER_LME (UINT64_C(1) << 8)
+#define EFER_LMA (UINT64_C(1) << 10)
 
 const char *cc_tech_name(size_t i)
 {
@@ -60,10 +61,10 @@ int cc_config_init(struct cc_config *config, const struct cc_tech *tech, const s
 int cc_take(const char *key, bool given, uint64_t demanded, uint64_t *value, struct vmm_error *err)
 {
 	if (given && *value != demanded)
-		return vmm_error_set(
-			err, -EINVAL,
-			"%s is %#llx, but the IGVM file wants %#llx: leave the key out", key,
-			(unsigned long long)*value, (unsigned long long)demanded);
+		return vmm_error_set(err, -EINVAL,
+				     "%s is %#" PRIx64 ", but the IGVM file wants %#" PRIx64
+				     ": leave the key out",
+				     key, *value, demanded);
 	*value = demanded;
 	return 0;
 }
@@ -129,12 +130,12 @@ static int check_vcpu(const struct cc_config *config, const struct load_vcpu *vc
 	vmsa_read(&vcpu->vmsa, &state);
 	if (valid_mode(&state.sregs))
 		return 0;
-	return vmm_error_set(err, -EINVAL,
-			     "the registers of vCPU %u are those of no processor mode: CR0 %#llx, "
-			     "CR4 %#llx, EFER %#llx",
-			     vcpu->id, (unsigned long long)state.sregs.cr0,
-			     (unsigned long long)state.sregs.cr4,
-			     (unsigned long long)state.sregs.efer);
+	return vmm_error_set(
+		err, -EINVAL,
+		"the registers of vCPU %u are those of no processor mode: CR0 %#" PRIx64 ", "
+		"CR4 %#" PRIx64 ", EFER %#" PRIx64,
+		vcpu->id, (uint64_t)state.sregs.cr0, (uint64_t)state.sregs.cr4,
+		(uint64_t)state.sregs.efer);
 }
 
 int cc_check_vcpus(const struct cc_config *config, const struct load_plan *plan,

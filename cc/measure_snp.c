@@ -12,6 +12,7 @@
 #include "vmm/kvm/uapi_snp.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <nettle/sha2.h>
 #include <string.h>
 
@@ -79,8 +80,8 @@ static int measure_item(const struct load_item *item, const struct guest_mem *me
 	if (item->kind == LOAD_SHARED)
 		return 0;
 	if (!bytes)
-		return vmm_error_set(err, -EFAULT, "%s at %#llx is outside of guest memory",
-				     item->name, (unsigned long long)item->gpa);
+		return vmm_error_set(err, -EFAULT, "%s at %#" PRIx64 " is outside of guest memory",
+				     item->name, item->gpa);
 	out->pages += npages;
 	if (item->kind == LOAD_DATA)
 		out->bytes += item->len;

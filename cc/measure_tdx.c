@@ -5,12 +5,13 @@
 #include "vmm/base/bytes.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #define RECORD_SIZE 128
 #define RECORD_GPA  16
-#define CHUNK	    256		  /* bytes per TDH.MR.EXTEND */
-#define STEP	    (16ULL << 20) /* a stop is looked for between two of these */
+#define CHUNK	    256			 /* bytes per TDH.MR.EXTEND */
+#define STEP	    (UINT64_C(16) << 20) /* a stop is looked for between two of these */
 
 /* A third of what is hashed are records, which differ in their address only. */
 struct mrtd {
@@ -55,8 +56,9 @@ int measure_tdx(const struct cc_config *config, const struct load_plan *plan,
 		if (item->kind == LOAD_SHARED)
 			continue;
 		if (!bytes)
-			return vmm_error_set(err, -EFAULT, "%s at %#llx is outside of guest memory",
-					     item->name, (unsigned long long)item->gpa);
+			return vmm_error_set(err, -EFAULT,
+					     "%s at %#" PRIx64 " is outside of guest memory",
+					     item->name, item->gpa);
 		for (uint64_t at = 0; at < item->len; at += PAGE_SIZE) {
 			int ret = at % STEP == 0 ? mem_check_stop(mem, err) : 0;
 

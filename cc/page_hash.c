@@ -4,6 +4,7 @@
 #include "cc/sha384.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -120,8 +121,7 @@ int page_hash(const uint8_t *bytes, uint64_t npages,
 		return 0;
 	job.ring = calloc(job.nchunks < RING ? job.nchunks : RING, sizeof(*job.ring));
 	if (!job.ring)
-		return vmm_error_errno(err, -ENOMEM, "unable to hash %llu pages",
-				       (unsigned long long)npages);
+		return vmm_error_errno(err, -ENOMEM, "unable to hash %" PRIu64 " pages", npages);
 	while (nhelpers < helpers_wanted(&job) &&
 	       pthread_create(&helper[nhelpers], NULL, worker, &job) == 0)
 		nhelpers++;

@@ -17,6 +17,7 @@
 #include "vmm/base/bytes.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #define SLICE MIB(2)
@@ -100,8 +101,8 @@ static int populate_slice(struct cc_launch *launch, struct load_item *slice, uin
 	if (copy && !slice->src) {
 		ret = mem_read(mem, slice->gpa, copy, slice->len);
 		if (ret < 0)
-			return vmm_error_errno(err, ret, "unable to copy %s at %#llx", slice->name,
-					       (unsigned long long)slice->gpa);
+			return vmm_error_errno(err, ret, "unable to copy %s at %#" PRIx64,
+					       slice->name, slice->gpa);
 		slice->src = copy;
 	}
 	if (copy)

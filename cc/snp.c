@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,11 +82,10 @@ static int check_features(struct cc_launch *launch, uint64_t features, struct vm
 	if (kvm_ioctl(&launch->kvm->h, KVM_GET_DEVICE_ATTR, "KVM_GET_DEVICE_ATTR", &attr, NULL) < 0)
 		allowed = 0;
 	if (features & ~allowed)
-		return vmm_error_set(
-			err, -EINVAL,
-			"snp.guest-features: this host does not offer %#llx, only %#llx",
-			(unsigned long long)(features & ~allowed),
-			(unsigned long long)(allowed | SNP_ACTIVE));
+		return vmm_error_set(err, -EINVAL,
+				     "snp.guest-features: this host does not offer %#" PRIx64
+				     ", only %#" PRIx64,
+				     (features & ~allowed), (allowed | SNP_ACTIVE));
 	return 0;
 }
 
@@ -143,9 +143,10 @@ static int snp_open(struct cc_launch *launch, struct vmm_error *err)
 		      err);
 	if (ret == -EINVAL)
 		vmm_error_hint(err,
-			       "snp.policy = %#llx has a bit that this kernel does not allow, "
+			       "snp.policy = %#" PRIx64
+			       " has a bit that this kernel does not allow, "
 			       "or lacks bit 17 or 16",
-			       (unsigned long long)start.policy);
+			       (uint64_t)start.policy);
 	return ret < 0 ? ret : 0;
 }
 
@@ -178,8 +179,8 @@ static int update(struct cc_launch *launch, const struct load_item *item, uint64
 			      status, err);
 		launch->stats.populates++;
 		if (ret < 0 && !transient(ret, *status)) {
-			vmm_error_prefix(err, "%s at %#llx", item->name,
-					 (unsigned long long)(u.gfn_start * PAGE_SIZE));
+			vmm_error_prefix(err, "%s at %#" PRIx64, item->name,
+					 (uint64_t)u.gfn_start * PAGE_SIZE);
 			return ret;
 		}
 		if (u.len > left)
@@ -195,8 +196,8 @@ static int update(struct cc_launch *launch, const struct load_item *item, uint64
 		if (ret >= 0)
 			ret = vmm_error_set(err, -EIO,
 					    "KVM_SEV_SNP_LAUNCH_UPDATE makes no progress");
-		vmm_error_prefix(err, "%s at %#llx", item->name,
-				 (unsigned long long)(u.gfn_start * PAGE_SIZE));
+		vmm_error_prefix(err, "%s at %#" PRIx64, item->name,
+				 (uint64_t)u.gfn_start * PAGE_SIZE);
 		vmm_error_hint(err, "the page is not private, was added before, or its source "
 				    "cannot be read");
 		return ret;
@@ -221,8 +222,8 @@ static int update_cpuid(struct cc_launch *launch, const struct load_item *item,
 	sent = page + 1;
 	if (item->len != PAGE_SIZE) {
 		free(page);
-		return vmm_error_set(err, -EINVAL, "%s: %llu bytes instead of a page", item->name,
-				     (unsigned long long)item->len);
+		return vmm_error_set(err, -EINVAL, "%s: %" PRIu64 " bytes instead of a page",
+				     item->name, item->len);
 	}
 	if (launch->config->snp.cbit)
 		snp_cpuid_warn(launch->cpuid, launch->log);

@@ -7,8 +7,8 @@
 #include "cc/tech.h"
 
 /* SEV_FEATURES */
-#define SNP_ACTIVE     (1ULL << 0)
-#define SNP_SECURE_TSC (1ULL << 9)
+#define SNP_ACTIVE     (UINT64_C(1) << 0)
+#define SNP_SECURE_TSC (UINT64_C(1) << 9)
 
 /* --- snp_config.c: members of cc_snp ---------------------------------------------------------- */
 

@@ -4,6 +4,7 @@
 #include "vmm/base/bytes.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,9 +54,10 @@ static int read_table(struct snp_certs *certs, struct vmm_error *err)
 	int ret;
 
 	if (size < ENTRY_SIZE || size > SNP_CERTS_MAX)
-		return vmm_error_set(
-			err, -EINVAL, "%s has %llu bytes: a table of certificates has %u to %u",
-			certs->file.path, (unsigned long long)size, ENTRY_SIZE, SNP_CERTS_MAX);
+		return vmm_error_set(err, -EINVAL,
+				     "%s has %" PRIu64
+				     " bytes: a table of certificates has %u to %u",
+				     certs->file.path, size, ENTRY_SIZE, SNP_CERTS_MAX);
 	certs->len = size;
 	certs->table = malloc(certs->len);
 	if (!certs->table)

@@ -7,12 +7,14 @@
 #include "vmm/base/words.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <nettle/base64.h>
 #include <nettle/nettle-meta.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define POLICY_ONE (1ULL << 17) /* "Reserved. Must be one." (SNP firmware ABI, guest policy) */
+#define POLICY_ONE \
+	(UINT64_C(1) << 17) /* "Reserved. Must be one." (SNP firmware ABI, guest policy) */
 
 /* for messages: where it came from is not known here */
 #define ID_BLOCK "the ID block (snp.id-block, or that of the IGVM file)"
@@ -56,8 +58,8 @@ int snp_check(const struct cc_config *config, struct vmm_error *err)
 {
 	if (!(config->snp.policy & POLICY_ONE))
 		return vmm_error_set(err, -EINVAL,
-				     "snp.policy: bit 17 of %#llx must be 1, as in 0x30000",
-				     (unsigned long long)config->snp.policy);
+				     "snp.policy: bit 17 of %#" PRIx64 " must be 1, as in 0x30000",
+				     config->snp.policy);
 	/* the guest's TSC would run at a rate that nobody has set */
 	if (config->snp.features & SNP_SECURE_TSC)
 		return vmm_error_set(err, -ENOTSUP,
@@ -113,8 +115,9 @@ static int read_blob(const char *key, const char *path, const struct sys *sys, v
 	if (ret == 0 && file.size == size)
 		ret = mem_file_read(&file, 0, out, size, err);
 	else if (ret == 0 && (file.size == 0 || file.size > size * 2 + 64))
-		ret = vmm_error_set(err, -EINVAL, "%s has %llu bytes, not %zu or their base64",
-				    path, (unsigned long long)file.size, size);
+		ret = vmm_error_set(err, -EINVAL,
+				    "%s has %" PRIu64 " bytes, not %zu or their base64", path,
+				    file.size, size);
 	else if (ret == 0)
 		ret = decode_base64(&file, out, size, err);
 	mem_file_close(&file);
@@ -166,9 +169,9 @@ int snp_check_identity(const struct cc_config *config, const uint8_t measurement
 				     block->version);
 	if (block->policy != config->snp.policy)
 		return vmm_error_set(err, -EINVAL,
-				     ID_BLOCK " was made for policy %#llx, but the guest has %#llx",
-				     (unsigned long long)block->policy,
-				     (unsigned long long)config->snp.policy);
+				     ID_BLOCK " was made for policy %#" PRIx64
+					      ", but the guest has %#" PRIx64,
+				     block->policy, config->snp.policy);
 	if (memcmp(block->launch_digest, measurement, sizeof(block->launch_digest)) != 0) {
 		hex_write(is, measurement, 48);
 		hex_write(made_for, block->launch_digest, 48);

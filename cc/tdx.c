@@ -13,10 +13,11 @@
 #include "vmm/kvm/uapi_tdx.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <nettle/nettle-meta.h>
 #include <stdlib.h>
 
-#define SEPT_VE_DISABLE (1ULL << 28)
+#define SEPT_VE_DISABLE (UINT64_C(1) << 28)
 #define MAX_CPUID	256 /* entries that KVM handles, KVM_MAX_CPUID_ENTRIES */
 
 static int command(const struct kvm_fd *h, uint32_t id, uint32_t flags, uint64_t data,
@@ -26,7 +27,7 @@ static int command(const struct kvm_fd *h, uint32_t id, uint32_t flags, uint64_t
 	int ret = kvm_ioctl(h, KVM_MEMORY_ENCRYPT_OP, name, &cmd, err);
 
 	if (ret < 0 && cmd.hw_error) {
-		vmm_error_hint(err, "TDX module status %#llx", (unsigned long long)cmd.hw_error);
+		vmm_error_hint(err, "TDX module status %#" PRIx64, (uint64_t)cmd.hw_error);
 		if (err)
 			err->firmware = cmd.hw_error;
 	}
@@ -161,7 +162,7 @@ static int tdx_populate(struct cc_launch *launch, const struct load_item *item,
 			ret = vmm_error_set(err, -EIO, "KVM_TDX_INIT_MEM_REGION makes no progress");
 		if (again && cc_retry(launch, &tries))
 			continue;
-		vmm_error_prefix(err, "%s at %#llx", item->name, (unsigned long long)region.gpa);
+		vmm_error_prefix(err, "%s at %#" PRIx64, item->name, (uint64_t)region.gpa);
 		return ret;
 	}
 	return 0;

@@ -4,6 +4,7 @@
 #include "cc/tdx_cpuid.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +13,11 @@
 #define LEAF_XSAVE	  0xd
 
 /* XFAM bits: the layout of XCR0 | IA32_XSS. */
-#define XFAM_ALWAYS 0x3ULL /* x87, SSE */
-#define XFAM_AVX    (1ULL << 2)
-#define XFAM_AVX512 (7ULL << 5)
-#define XFAM_CET    (3ULL << 11)
-#define XFAM_AMX    (3ULL << 17)
+#define XFAM_ALWAYS UINT64_C(0x3) /* x87, SSE */
+#define XFAM_AVX    (UINT64_C(1) << 2)
+#define XFAM_AVX512 (UINT64_C(7) << 5)
+#define XFAM_CET    (UINT64_C(3) << 11)
+#define XFAM_AMX    (UINT64_C(3) << 17)
 
 /* Groups of features that a TD gets as a whole or not at all. */
 static uint64_t complete_groups(uint64_t xfam)
@@ -99,10 +100,11 @@ int tdx_init_vm_build(const struct cc_tdx_config *config, const struct tdx_capab
 	struct tdx_init_vm *init;
 
 	if (config->attributes & ~caps->supported_attrs)
-		return vmm_error_set(
-			err, -EINVAL, "tdx.attributes: this host does not offer %#llx, only %#llx",
-			(unsigned long long)(config->attributes & ~caps->supported_attrs),
-			(unsigned long long)caps->supported_attrs);
+		return vmm_error_set(err, -EINVAL,
+				     "tdx.attributes: this host does not offer %#" PRIx64
+				     ", only %#" PRIx64,
+				     (uint64_t)(config->attributes & ~caps->supported_attrs),
+				     (uint64_t)caps->supported_attrs);
 	init = calloc(1, sizeof(*init) + caps->nent * sizeof(init->entry[0]));
 	if (!init)
 		return vmm_error_errno(err, -ENOMEM, "unable to allocate the TD's parameters");

@@ -37,7 +37,7 @@ static void fit_xsave(struct kvm_cpuid_entry2 *e, uint64_t xfam, uint32_t *size)
 	} else if (e->index == 1) {
 		e->ecx &= (uint32_t)xfam;
 		e->edx &= (uint32_t)(xfam >> 32);
-	} else if (e->index >= 64 || !(xfam & 1ULL << e->index)) {
+	} else if (e->index >= 64 || !(xfam & UINT64_C(1) << e->index)) {
 		e->eax = e->ebx = e->ecx = e->edx = 0;
 	} else if (e->eax + e->ebx > *size) {
 		*size = e->eax + e->ebx;

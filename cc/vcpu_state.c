@@ -3,12 +3,12 @@
 
 #include "cc/vmsa.h"
 
-#define CR0_PE	     (1ULL << 0)
-#define CR0_ET	     (1ULL << 4)
-#define CR0_PG	     (1ULL << 31)
-#define CR4_PAE	     (1ULL << 5)
-#define EFER_LME     (1ULL << 8)
-#define EFER_LMA     (1ULL << 10)
+#define CR0_PE	     (UINT64_C(1) << 0)
+#define CR0_ET	     (UINT64_C(1) << 4)
+#define CR0_PG	     (UINT64_C(1) << 31)
+#define CR4_PAE	     (UINT64_C(1) << 5)
+#define EFER_LME     (UINT64_C(1) << 8)
+#define EFER_LMA     (UINT64_C(1) << 10)
 #define RFLAGS_FIXED 2
 
 /* The selectors that the boot protocol promises (Documentation/arch/x86/boot.rst, "64-bit boot
@@ -101,7 +101,7 @@ void cc_vcpu_state(const struct load_plan *plan, uint32_t id, uint32_t cpuid_sig
 	state->regs.rip = entry->rip;
 	if (entry->mode == ENTRY_LONG_MODE) {
 		state->sregs.cr0 |= CR0_PG;
-		state->sregs.cr3 = entry->cr3 | (cbit ? 1ULL << cbit : 0);
+		state->sregs.cr3 = entry->cr3 | (cbit ? UINT64_C(1) << cbit : 0);
 		state->sregs.cr4 = CR4_PAE;
 		state->sregs.efer = EFER_LME | EFER_LMA;
 		state->regs.rsi = entry->arg;

@@ -6,10 +6,10 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#define EFER_SVME  (1ULL << 12) /* KVM runs its guests with it */
-#define CR4_MCE	   (1ULL << 6)	/* because the host has it */
-#define CR0_NW_CD  (3ULL << 29) /* cleared by KVM's default quirk */
-#define SNP_ACTIVE (1ULL << 0)
+#define EFER_SVME  (UINT64_C(1) << 12) /* KVM runs its guests with it */
+#define CR4_MCE	   (UINT64_C(1) << 6)  /* because the host has it */
+#define CR0_NW_CD  (UINT64_C(3) << 29) /* cleared by KVM's default quirk */
+#define SNP_ACTIVE (UINT64_C(1) << 0)
 
 /* What KVM's reset leaves in the registers that minivmm does not set. */
 #define RESET_DR6   0xffff0ff0
@@ -141,7 +141,7 @@ int vmsa_check(const struct load_vcpu *vcpu, uint64_t features, struct vmm_error
 	if (vcpu->gpa != VMSA_GPA)
 		return vmm_error_set(err, -EINVAL,
 				     "the registers of vCPU %u are for guest address %#" PRIx64
-				     ", KVM measures them at %#llx",
+				     ", KVM measures them at %#" PRIx64,
 				     vcpu->id, vcpu->gpa, VMSA_GPA);
 	/* KVM takes no such page: it makes one from the registers that user space sets */
 	vmsa_read(&vcpu->vmsa, &state);

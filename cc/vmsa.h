@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 /* The guest address that KVM gives for every VMSA page (Linux, arch/x86/kvm/svm/sev.c). */
-#define VMSA_GPA 0xfffffffff000ULL
+#define VMSA_GPA UINT64_C(0xfffffffff000)
 
 /* `features` is SEV_FEATURES; bit 0 (SNP active) is added. */
 void vmsa_build(const struct cc_vcpu_state *state, uint64_t features, struct vmsa *page);

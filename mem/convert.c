@@ -9,6 +9,7 @@
 #include "vmm/base/bytes.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/falloc.h>
 #include <linux/kvm_para.h>
 #include <time.h>
@@ -20,7 +21,7 @@
 #define PAUSE_MAX_US 20000U
 
 /* Once the guest runs, so much is converted in one call of the kernel's, which cannot be interrupted. */
-#define RUN_MAX (1ULL << 30)
+#define RUN_MAX (UINT64_C(1) << 30)
 
 /* Attempts to give a copy back, a fifth of a second at most: devices wait meanwhile. */
 #define DISCARDS 10
@@ -174,13 +175,14 @@ static int failed(const struct run *run, bool to_private, int code, uint64_t bus
 
 	if (code == -EAGAIN && range_inside(busy, 1, run->offset, run->len))
 		vmm_error_hint(err,
-			       "the page at guest address %#llx is in use: by a device's request "
+			       "the page at guest address %#" PRIx64
+			       " is in use: by a device's request "
 			       "that has not ended, by VFIO, or by another process that maps or "
 			       "reads guest memory",
-			       (unsigned long long)(r->gpa + busy));
-	vmm_error_prefix(err, "unable to make %#llx+%#llx (%s) %s",
-			 (unsigned long long)(r->gpa + run->offset), (unsigned long long)run->len,
-			 r->name, to_private ? "private" : "shared");
+			       (r->gpa + busy));
+	vmm_error_prefix(err, "unable to make %#" PRIx64 "+%#" PRIx64 " (%s) %s",
+			 (r->gpa + run->offset), run->len, r->name,
+			 to_private ? "private" : "shared");
 	return code;
 }
 
@@ -266,10 +268,10 @@ static int all_ram(const struct guest_mem *mem, uint64_t gpa, uint64_t end, stru
 
 	for (uint64_t at = gpa; at < end; at = next)
 		if (!part(mem, at, end, &next))
-			return vmm_error_set(
-				err, -EFAULT, "%#llx+%#llx: there is no RAM at guest address %#llx",
-				(unsigned long long)gpa, (unsigned long long)(end - gpa),
-				(unsigned long long)at);
+			return vmm_error_set(err, -EFAULT,
+					     "%#" PRIx64 "+%#" PRIx64
+					     ": there is no RAM at guest address %#" PRIx64,
+					     gpa, (end - gpa), at);
 	return 0;
 }
 
@@ -300,8 +302,8 @@ static int check_range(const struct guest_mem *mem, uint64_t gpa, uint64_t len, 
 	bool wraps = __builtin_add_overflow(gpa, len, end);
 
 	if (len == 0 || wraps || !is_aligned(gpa | len, PAGE_SIZE))
-		return vmm_error_set(err, -EINVAL, "%#llx+%#llx is not a range of pages",
-				     (unsigned long long)gpa, (unsigned long long)len);
+		return vmm_error_set(err, -EINVAL,
+				     "%#" PRIx64 "+%#" PRIx64 " is not a range of pages", gpa, len);
 	if (mem->mode == MEM_MODE_SHARED)
 		return vmm_error_set(err, -ENOTSUP, "this VM has no private memory");
 	return 0;
@@ -339,9 +341,9 @@ static int discard_region(struct guest_mem *mem, const struct mem_region *r, uin
 	pthread_rwlock_wrlock(&r->state->lock);
 	if (mem_state_find(r->state, offset / PAGE_SIZE, end / PAGE_SIZE, false, &page, &n))
 		ret = vmm_error_set(err, -EINVAL,
-				    "the page at %#llx (%s) is shared, its contents "
+				    "the page at %#" PRIx64 " (%s) is shared, its contents "
 				    "are in use",
-				    (unsigned long long)(r->gpa + page * PAGE_SIZE), r->name);
+				    (r->gpa + page * PAGE_SIZE), r->name);
 	else
 		ret = discard(mem, &run, r->fd, err);
 	pthread_rwlock_unlock(&r->state->lock);

@@ -5,12 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <nettle/nettle-meta.h>
 #include <nettle/sha2.h>
 #include <sys/mman.h>
 
 /* A stop is looked for between two of these. */
-#define LOAD_PIECE (16ULL << 20)
+#define LOAD_PIECE (UINT64_C(16) << 20)
 
 int mem_file_open(struct mem_file *file, const struct sys *sys, const char *path,
 		  struct vmm_error *err)
@@ -53,22 +54,22 @@ int mem_file_read(const struct mem_file *file, uint64_t offset, void *buf, size_
 	/* what follows a part is not the end of a file */
 	if (file->start && !range_inside(offset, len, 0, file->size))
 		return vmm_error_set(err, -ENODATA,
-				     "%s: a part of %llu bytes, and %zu at %llu are wanted",
-				     file->path, (unsigned long long)file->size, len,
-				     (unsigned long long)offset);
+				     "%s: a part of %" PRIu64 " bytes, and %zu at %" PRIu64
+				     " are wanted",
+				     file->path, file->size, len, offset);
 	offset += file->start;
 	while (done < len) {
 		ssize_t n = file->sys->ops->pread(file->sys->ctx, file->fd, (char *)buf + done,
 						  len - done, offset + done);
 
 		if (n < 0)
-			return vmm_error_errno(err, (int)n, "unable to read %s at offset %llu",
-					       file->path, (unsigned long long)(offset + done));
+			return vmm_error_errno(err, (int)n, "unable to read %s at offset %" PRIu64,
+					       file->path, (offset + done));
 		if (n == 0)
 			return vmm_error_set(err, -ENODATA,
-					     "%s: ends at %llu bytes, %llu more expected",
-					     file->path, (unsigned long long)(offset + done),
-					     (unsigned long long)(len - done));
+					     "%s: ends at %" PRIu64 " bytes, %" PRIu64
+					     " more expected",
+					     file->path, (offset + done), (len - done));
 		done += (size_t)n;
 	}
 	return 0;
@@ -165,8 +166,9 @@ int mem_file_load(const struct mem_file *file, uint64_t offset, const struct gue
 
 	if (!mem_ptr(mem, gpa, len))
 		return vmm_error_set(err, -EFAULT,
-				     "%s: %llu bytes at guest address %#llx are not all in RAM",
-				     file->path, (unsigned long long)len, (unsigned long long)gpa);
+				     "%s: %" PRIu64 " bytes at guest address %#" PRIx64
+				     " are not all in RAM",
+				     file->path, len, gpa);
 	if (mem->unseen)
 		return look_up(file, offset, len, err);
 	for (uint64_t at = 0; ret == 0 && at < len; at += step) {

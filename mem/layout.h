@@ -21,23 +21,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PAGE_SIZE 4096ULL
+#define PAGE_SIZE UINT64_C(4096)
 
-#define LAYOUT_LOW_MAX	   0xb0000000ULL /* RAM stays below this when it all fits */
-#define LAYOUT_LOW_SPLIT   0x80000000ULL /* otherwise this much of it is low */
-#define LAYOUT_VIRTIO_BASE 0xd0000000ULL
-#define LAYOUT_IOAPIC	   0xfec00000ULL
-#define LAYOUT_LAPIC	   0xfee00000ULL
-#define LAYOUT_IDENTITY	   0xfeffc000ULL /* 1 page, KVM_SET_IDENTITY_MAP_ADDR */
-#define LAYOUT_TSS	   0xfeffd000ULL /* 3 pages, KVM_SET_TSS_ADDR */
-#define LAYOUT_HIGH_BASE   0x100000000ULL
+#define LAYOUT_LOW_MAX	   UINT64_C(0xb0000000) /* RAM stays below this when it all fits */
+#define LAYOUT_LOW_SPLIT   UINT64_C(0x80000000) /* otherwise this much of it is low */
+#define LAYOUT_VIRTIO_BASE UINT64_C(0xd0000000)
+#define LAYOUT_IOAPIC	   UINT64_C(0xfec00000)
+#define LAYOUT_LAPIC	   UINT64_C(0xfee00000)
+#define LAYOUT_IDENTITY	   UINT64_C(0xfeffc000) /* 1 page, KVM_SET_IDENTITY_MAP_ADDR */
+#define LAYOUT_TSS	   UINT64_C(0xfeffd000) /* 3 pages, KVM_SET_TSS_ADDR */
+#define LAYOUT_HIGH_BASE   UINT64_C(0x100000000)
 
-#define LAYOUT_RAM_MIN 0x2000000ULL /* 32 MiB */
+#define LAYOUT_RAM_MIN UINT64_C(0x2000000) /* 32 MiB */
 
 /* Of firmware's VMs: where the PCI configuration window may be, see vmm/dev/q35.h. */
-#define LAYOUT_PCI_WINDOW_OLD  0xb0000000ULL
-#define LAYOUT_PCI_WINDOW      0xe0000000ULL
-#define LAYOUT_PCI_WINDOW_SIZE 0x10000000ULL
+#define LAYOUT_PCI_WINDOW_OLD  UINT64_C(0xb0000000)
+#define LAYOUT_PCI_WINDOW      UINT64_C(0xe0000000)
+#define LAYOUT_PCI_WINDOW_SIZE UINT64_C(0x10000000)
 
 /*
  * I/O ports. The ACPI tables and the device tree name some of them, vmm/dev implements all.

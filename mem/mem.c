@@ -4,6 +4,7 @@
 #include "vmm/base/bytes.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/memfd.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -69,8 +70,9 @@ static int open_memfd(struct guest_mem *mem, struct mem_region *r, struct vmm_er
 
 	if (reserved(mem) && !is_aligned(r->len, HUGE_PAGE))
 		return vmm_error_set(err, -EINVAL,
-				     "%s: %llu bytes are not a multiple of the 2 MiB huge page",
-				     r->name, (unsigned long long)r->len);
+				     "%s: %" PRIu64
+				     " bytes are not a multiple of the 2 MiB huge page",
+				     r->name, r->len);
 	ret = sys->ops->memfd(sys->ctx, r->name, flags);
 	if (ret < 0) {
 		vmm_error_errno(err, ret, "unable to create a memfd for %s", r->name);
@@ -81,8 +83,9 @@ static int open_memfd(struct guest_mem *mem, struct mem_region *r, struct vmm_er
 	r->fd = ret;
 	ret = sys->ops->ftruncate(sys->ctx, r->fd, r->len);
 	if (ret < 0)
-		return vmm_error_errno(err, ret, "unable to size the memfd of %s to %llu bytes",
-				       r->name, (unsigned long long)r->len);
+		return vmm_error_errno(err, ret,
+				       "unable to size the memfd of %s to %" PRIu64 " bytes",
+				       r->name, r->len);
 	return 0;
 }
 
@@ -188,13 +191,13 @@ static int map_region(struct guest_mem *mem, struct mem_region *r, struct vmm_er
 	r->map_len = r->len + (anonymous ? HUGE_PAGE : 0);
 	ret = sys->ops->mmap(sys->ctx, &map, r->map_len, PROT_READ | PROT_WRITE, flags, r->fd, 0);
 	if (ret < 0) {
-		vmm_error_errno(err, ret, "unable to map %llu MiB for %s",
-				(unsigned long long)(r->len >> 20), r->name);
+		vmm_error_errno(err, ret, "unable to map %" PRIu64 " MiB for %s", (r->len >> 20),
+				r->name);
 		if (reserved(mem) && ret == -ENOMEM)
 			vmm_error_hint(err,
-				       "%llu free huge pages of 2 MiB are needed, raise "
+				       "%" PRIu64 " free huge pages of 2 MiB are needed, raise "
 				       "vm.nr_hugepages",
-				       (unsigned long long)(r->len / HUGE_PAGE));
+				       (r->len / HUGE_PAGE));
 		return ret;
 	}
 	if (anonymous)
@@ -271,11 +274,12 @@ static int add_region(struct guest_mem *mem, const char *name, uint64_t gpa, uin
 	int ret;
 
 	if (len == 0 || !is_aligned(gpa | len, PAGE_SIZE) || __builtin_add_overflow(gpa, len, &end))
-		return vmm_error_set(err, -EINVAL, "%s: %#llx+%#llx is not a range of pages", name,
-				     (unsigned long long)gpa, (unsigned long long)len);
+		return vmm_error_set(err, -EINVAL,
+				     "%s: %#" PRIx64 "+%#" PRIx64 " is not a range of pages", name,
+				     gpa, len);
 	if (mem->nregions == MEM_MAX_REGIONS || overlaps(mem, gpa, len))
-		return vmm_error_set(err, -EINVAL, "%s: no room for a region at %#llx", name,
-				     (unsigned long long)gpa);
+		return vmm_error_set(err, -EINVAL, "%s: no room for a region at %#" PRIx64, name,
+				     gpa);
 	r.slot = (uint32_t)mem->nregions;
 
 	ret = open_files(mem, &r, err);
@@ -286,7 +290,7 @@ static int add_region(struct guest_mem *mem, const char *name, uint64_t gpa, uin
 	if (ret == 0 && mem->vm) {
 		ret = set_slot(mem, &r, err);
 		if (ret < 0)
-			vmm_error_prefix(err, "%s at %#llx", name, (unsigned long long)gpa);
+			vmm_error_prefix(err, "%s at %#" PRIx64, name, gpa);
 	}
 	if (ret < 0) {
 		release_region(mem, &r);

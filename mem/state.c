@@ -2,6 +2,7 @@
 #include "mem/state.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sys/mman.h>
 
 #define WORD_BITS 64
@@ -18,8 +19,8 @@ int mem_state_create(struct mem_state **state, const struct sys *sys, uint64_t n
 	ret = sys->ops->mmap(sys->ctx, &p, bytes, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (ret < 0)
-		return vmm_error_errno(err, ret, "unable to map the record of %llu pages",
-				       (unsigned long long)npages);
+		return vmm_error_errno(err, ret, "unable to map the record of %" PRIu64 " pages",
+				       npages);
 	s = p;
 	s->npages = npages;
 	s->mapped = bytes;
@@ -74,7 +75,7 @@ void mem_state_set(struct mem_state *state, uint64_t page, uint64_t npages, bool
 	while (page < end) {
 		uint64_t bit = page % WORD_BITS;
 		uint64_t n = WORD_BITS - bit < end - page ? WORD_BITS - bit : end - page;
-		uint64_t mask = (n == WORD_BITS ? ~0ULL : (1ULL << n) - 1) << bit;
+		uint64_t mask = (n == WORD_BITS ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1) << bit;
 
 		if (private)
 			state->private[page / WORD_BITS] |= mask;

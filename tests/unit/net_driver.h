@@ -15,9 +15,8 @@
 #include <poll.h>
 #include <sys/epoll.h>
 
-#define BIT(n) (1ULL << (n))
-#define RX     0
-#define TX     1
+#define RX 0
+#define TX 1
 
 static struct world world;
 static struct net_host h;

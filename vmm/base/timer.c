@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SECOND_NS 1000000000ULL
+#define SECOND_NS UINT64_C(1000000000)
 
 static void timer_ready(struct loop_source *source, uint32_t events)
 {

@@ -16,7 +16,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define NS 1000000000ULL
+#define NS UINT64_C(1000000000)
 
 /*
  * Signals within this time of the first are one request: timeout(1) signals its child and then the

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -36,10 +37,10 @@ struct lines {
 /* Says how many lines are missing at a place; returns its length. */
 static size_t loss_line(char line[LOSS_LINE], uint64_t lost)
 {
-	int len = snprintf(
-		line, LOSS_LINE,
-		"minivmm: warning: %llu lines are missing here: they could not be written\n",
-		(unsigned long long)lost);
+	int len = snprintf(line, LOSS_LINE,
+			   "minivmm: warning: %" PRIu64
+			   " lines are missing here: they could not be written\n",
+			   lost);
 
 	return len > 0 ? (size_t)len : 0;
 }

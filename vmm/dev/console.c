@@ -23,7 +23,7 @@
 
 void console_wake_in(struct console *c, unsigned int ms)
 {
-	uint64_t ns = ms * 1000000ULL, at = timer_now() + ns;
+	uint64_t ns = ms * UINT64_C(1000000), at = timer_now() + ns;
 
 	if (c->due_ns && c->due_ns <= at)
 		return;

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,9 @@
 static int add(struct fw_cfg *fw, struct fw_cfg_item item, uint64_t len, struct vmm_error *err)
 {
 	if (len > UINT32_MAX)
-		return vmm_error_set(err, -E2BIG, "fw_cfg item %#x: %llu bytes, 4 GiB or more",
-				     item.key, (unsigned long long)len);
+		return vmm_error_set(err, -E2BIG,
+				     "fw_cfg item %#x: %" PRIu64 " bytes, 4 GiB or more", item.key,
+				     len);
 	if (fw->nitems == FW_CFG_ITEMS)
 		return vmm_error_set(err, -ENOSPC, "fw_cfg holds %d items already", FW_CFG_ITEMS);
 	item.len = (uint32_t)len;

@@ -13,16 +13,16 @@
 
 #define VERSION 0x11 /* without a register for the end of interrupts */
 
-#define ENTRY_VECTOR	  0xffULL
-#define ENTRY_MODE	  0x700ULL /* of delivery */
-#define ENTRY_MODE_EXTINT 0x700ULL
-#define ENTRY_MODE_SMI	  0x200ULL
-#define ENTRY_LOGICAL	  0x800ULL
-#define ENTRY_STATUS	  0x1000ULL /* read only: never pending */
-#define ENTRY_REMOTE_IRR  0x4000ULL /* read only */
-#define ENTRY_MASKED	  0x10000ULL
+#define ENTRY_VECTOR	  UINT64_C(0xff)
+#define ENTRY_MODE	  UINT64_C(0x700) /* of delivery */
+#define ENTRY_MODE_EXTINT UINT64_C(0x700)
+#define ENTRY_MODE_SMI	  UINT64_C(0x200)
+#define ENTRY_LOGICAL	  UINT64_C(0x800)
+#define ENTRY_STATUS	  UINT64_C(0x1000) /* read only: never pending */
+#define ENTRY_REMOTE_IRR  UINT64_C(0x4000) /* read only */
+#define ENTRY_MASKED	  UINT64_C(0x10000)
 #define ENTRY_DESTINATION 56
-#define ENTRY_WRITABLE	  (0xff0000000001ffffULL & ~(ENTRY_STATUS | ENTRY_REMOTE_IRR))
+#define ENTRY_WRITABLE	  (UINT64_C(0xff0000000001ffff) & ~(ENTRY_STATUS | ENTRY_REMOTE_IRR))
 
 /* Intel SDM volume 3, 11.11.1 and 11.11.2 */
 #define MSI_ADDRESS	    0xfee00000U
@@ -101,7 +101,7 @@ static void entry_write(struct ioapic *ioapic, unsigned int i, uint32_t value)
 	const uint64_t before = *entry;
 	const unsigned int shift = i % 2 * 32;
 
-	*entry &= ~(0xffffffffULL << shift);
+	*entry &= ~(UINT64_C(0xffffffff) << shift);
 	*entry |= ((uint64_t)value << shift) & ENTRY_WRITABLE;
 	/* Guests mask and unmask a lot; a change that sends nothing else is not worth a call. */
 	if (*entry != before && (sends(*entry) || sends(before)))

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <nettle/base64.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -237,7 +238,7 @@ static void report(const struct snp_id_block *block, const struct id_key *key,
 	uint8_t digest[SHA384_LEN];
 
 	print_hex("measurement", block->launch_digest);
-	printf("%-18s %#llx\n", "policy", (unsigned long long)block->policy);
+	printf("%-18s %#" PRIx64 "\n", "policy", block->policy);
 	id_public_key_digest(key, digest);
 	print_hex("id key digest", digest);
 	if (author) {

@@ -86,10 +86,10 @@ struct kvm_create_guest_memfd {
 #endif
 
 #ifndef GUEST_MEMFD_FLAG_MMAP
-#define GUEST_MEMFD_FLAG_MMAP (1ULL << 0)
+#define GUEST_MEMFD_FLAG_MMAP (UINT64_C(1) << 0)
 #endif
 #ifndef GUEST_MEMFD_FLAG_INIT_SHARED
-#define GUEST_MEMFD_FLAG_INIT_SHARED (1ULL << 1)
+#define GUEST_MEMFD_FLAG_INIT_SHARED (UINT64_C(1) << 1)
 #endif
 
 /* The VM's own record of private pages, for guest_memfd without in-place conversion. */
@@ -103,7 +103,7 @@ struct kvm_memory_attributes {
 #define KVM_SET_MEMORY_ATTRIBUTES _IOW(KVMIO, 0xd2, struct kvm_memory_attributes)
 #endif
 #ifndef KVM_MEMORY_ATTRIBUTE_PRIVATE
-#define KVM_MEMORY_ATTRIBUTE_PRIVATE (1ULL << 3)
+#define KVM_MEMORY_ATTRIBUTE_PRIVATE (UINT64_C(1) << 3)
 #endif
 
 /*
@@ -123,13 +123,13 @@ struct gmem_attributes {
 /* Of revisions 4 and 5. The capabilities of the series are not used: their numbers moved with each
  * revision, and mem/mode.c finds out by trying. A kernel with another value: -DGMEM_PRESERVE=... */
 #ifndef GMEM_PRESERVE
-#define GMEM_PRESERVE (1ULL << 1)
+#define GMEM_PRESERVE (UINT64_C(1) << 1)
 #endif
 
 #ifndef KVM_EXIT_MEMORY_FAULT
 #define KVM_EXIT_MEMORY_FAULT 39
 #endif
-#define MEMORY_FAULT_PRIVATE (1ULL << 3)
+#define MEMORY_FAULT_PRIVATE (UINT64_C(1) << 3)
 
 /* kvm_run at KVM_RUN_EXIT for KVM_EXIT_MEMORY_FAULT */
 struct run_memory_fault {

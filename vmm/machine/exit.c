@@ -9,6 +9,7 @@
 #include "vmm/machine/vm.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 static bool handle_io(struct vcpu *vcpu)
@@ -88,9 +89,9 @@ static void internal_error(struct vcpu *vcpu)
 	uint32_t code = vcpu->kvm.run->internal.suberror;
 	const char *reason = code < sizeof(reasons) / sizeof(reasons[0]) ? reasons[code] : NULL;
 
-	machine_end(vcpu->vm, MINIVMM_FAILED, "KVM gave up on vCPU %u at %#llx: %s (suberror %u)",
-		    vcpu->id, (unsigned long long)guest_rip(vcpu), reason ? reason : "unknown",
-		    code);
+	machine_end(vcpu->vm, MINIVMM_FAILED,
+		    "KVM gave up on vCPU %u at %#" PRIx64 ": %s (suberror %u)", vcpu->id,
+		    guest_rip(vcpu), reason ? reason : "unknown", code);
 }
 
 bool exit_handle(struct vcpu *vcpu, int ret)
@@ -112,8 +113,8 @@ bool exit_handle(struct vcpu *vcpu, int ret)
 		return false;
 	}
 	if (ret < 0) {
-		vmm_error_errno(&err, ret, "KVM_RUN failed on vCPU %u at %#llx", vcpu->id,
-				(unsigned long long)guest_rip(vcpu));
+		vmm_error_errno(&err, ret, "KVM_RUN failed on vCPU %u at %#" PRIx64, vcpu->id,
+				guest_rip(vcpu));
 		machine_end(vcpu->vm, MINIVMM_FAILED, "%s", err.text);
 		return false;
 	}
@@ -137,17 +138,17 @@ bool exit_handle(struct vcpu *vcpu, int ret)
 	case KVM_EXIT_SYSTEM_EVENT:
 		return handle_system_event(vcpu);
 	case KVM_EXIT_FAIL_ENTRY:
-		machine_end(vcpu->vm, MINIVMM_FAILED,
-			    "the CPU refused to enter the guest on vCPU %u, hardware reason %#llx",
-			    vcpu->id,
-			    (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
+		machine_end(
+			vcpu->vm, MINIVMM_FAILED,
+			"the CPU refused to enter the guest on vCPU %u, hardware reason %#" PRIx64,
+			vcpu->id, (uint64_t)run->fail_entry.hardware_entry_failure_reason);
 		return false;
 	case KVM_EXIT_INTERNAL_ERROR:
 		internal_error(vcpu);
 		return false;
 	default:
-		machine_end(vcpu->vm, MINIVMM_FAILED, "vCPU %u: unexpected exit %u at %#llx",
-			    vcpu->id, reason, (unsigned long long)guest_rip(vcpu));
+		machine_end(vcpu->vm, MINIVMM_FAILED, "vCPU %u: unexpected exit %u at %#" PRIx64,
+			    vcpu->id, reason, guest_rip(vcpu));
 		return false;
 	}
 }

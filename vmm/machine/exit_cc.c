@@ -8,6 +8,7 @@
 #include "vmm/machine/vm.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/kvm_para.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,8 +32,9 @@
 static void tell_refusal(struct minivmm *vm, uint64_t gpa, uint64_t npages, const char *why)
 {
 	vmm_log_limited(&vm->log, &vm->limits.refusals, VMM_LOG_WARN,
-			"the guest's request to convert %llu pages at %#llx was refused: %s",
-			(unsigned long long)npages, (unsigned long long)gpa, why);
+			"the guest's request to convert %" PRIu64 " pages at %#" PRIx64
+			" was refused: %s",
+			npages, gpa, why);
 }
 
 bool exit_hypercall(struct vcpu *vcpu)
@@ -46,8 +48,8 @@ bool exit_hypercall(struct vcpu *vcpu)
 	int ret;
 
 	if (run->hypercall.nr != KVM_HC_MAP_GPA_RANGE) {
-		machine_end(vcpu->vm, MINIVMM_FAILED, "vCPU %u: unexpected hypercall %llu",
-			    vcpu->id, (unsigned long long)run->hypercall.nr);
+		machine_end(vcpu->vm, MINIVMM_FAILED, "vCPU %u: unexpected hypercall %" PRIu64,
+			    vcpu->id, (uint64_t)run->hypercall.nr);
 		return false;
 	}
 	ret = mem_map_gpa_range(&vcpu->vm->mem, gpa, npages, attributes, runs, &err);
@@ -88,9 +90,10 @@ static bool fault_is_final(struct vcpu *vcpu, const struct run_memory_fault *fau
 {
 	const struct mem_region *r = mem_find(&vcpu->vm->mem, fault->gpa, 1);
 
-	machine_end(vcpu->vm, MINIVMM_CRASH, "vCPU %u: %s access to guest address %#llx (%s): %s",
-		    vcpu->id, fault->flags & MEMORY_FAULT_PRIVATE ? "private" : "shared",
-		    (unsigned long long)fault->gpa, r ? r->name : "no memory", cause);
+	machine_end(vcpu->vm, MINIVMM_CRASH,
+		    "vCPU %u: %s access to guest address %#" PRIx64 " (%s): %s", vcpu->id,
+		    fault->flags & MEMORY_FAULT_PRIVATE ? "private" : "shared",
+		    (uint64_t)fault->gpa, r ? r->name : "no memory", cause);
 	return false;
 }
 
@@ -122,8 +125,8 @@ bool exit_memory_fault(struct vcpu *vcpu, int ret)
 	if (state == to_private || vcpu->same_faults == 0)
 		return true;
 	vmm_log_limited(&vcpu->vm->log, &vcpu->vm->limits.touches, VMM_LOG_TRACE,
-			"vCPU %u makes %#llx %s by touching it", vcpu->id,
-			(unsigned long long)fault.gpa, to_private ? "private" : "shared");
+			"vCPU %u makes %#" PRIx64 " %s by touching it", vcpu->id,
+			(uint64_t)fault.gpa, to_private ? "private" : "shared");
 	ret = mem_convert(&vcpu->vm->mem, fault.gpa & ~(PAGE_SIZE - 1),
 			  fault.size ? (fault.size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1) : PAGE_SIZE,
 			  to_private, &err);
@@ -171,13 +174,15 @@ static void end_sev_term(struct vcpu *vcpu, uint64_t ghcb_msr)
 			    set, code, sev_reason(set, code));
 	else if ((ghcb_msr & 0xfff) == 0)
 		machine_end(vcpu->vm, MINIVMM_CRASH,
-			    "the SNP guest terminated itself through its GHCB at %#llx; the host "
+			    "the SNP guest terminated itself through its GHCB at %#" PRIx64
+			    "; the host "
 			    "kernel's log has the reason",
-			    (unsigned long long)ghcb_msr);
+			    ghcb_msr);
 	else
 		machine_end(vcpu->vm, MINIVMM_CRASH,
-			    "the SNP guest made a request that is not allowed (GHCB MSR %#llx)",
-			    (unsigned long long)ghcb_msr);
+			    "the SNP guest made a request that is not allowed (GHCB MSR %#" PRIx64
+			    ")",
+			    ghcb_msr);
 }
 
 /*
@@ -191,7 +196,7 @@ static void tdx_fatal_text(const uint64_t data[16], char text[65])
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(order); i++) {
-		if (!(data[1] & 1ULL << order[i]))
+		if (!(data[1] & UINT64_C(1) << order[i]))
 			continue;
 		for (unsigned int byte = 0; byte < 8; byte++) {
 			char c = (char)(data[order[i]] >> 8 * byte);
@@ -212,7 +217,7 @@ static void tdx_fatal_code(const uint64_t data[16], char *text, size_t size)
 	uint32_t extended = (uint32_t)(data[12] >> 32) & 0x7fffffff;
 	size_t n;
 
-	if (!(data[1] & 1ULL << 12)) {
+	if (!(data[1] & UINT64_C(1) << 12)) {
 		snprintf(text, size, "without a code");
 		return;
 	}
@@ -222,9 +227,8 @@ static void tdx_fatal_code(const uint64_t data[16], char *text, size_t size)
 		n = (size_t)snprintf(text, size, "code %#x", code);
 	if (extended)
 		n += (size_t)snprintf(text + n, size - n, ", extended code %#x", extended);
-	if (data[12] >> 63 && data[1] & 1ULL << 13)
-		snprintf(text + n, size - n, ", more at guest address %#llx",
-			 (unsigned long long)data[13]);
+	if (data[12] >> 63 && data[1] & UINT64_C(1) << 13)
+		snprintf(text + n, size - n, ", more at guest address %#" PRIx64, data[13]);
 }
 
 static void end_tdx_fatal(struct vcpu *vcpu, const uint64_t data[16])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/machine/exit_ports.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -61,7 +62,7 @@ void exit_ports_tell(const struct exit_ports *ports, const struct vmm_log *log)
 		used += (size_t)snprintf(text + used, sizeof(text) - used, " %#x:%u",
 					 (unsigned)port, below);
 	}
-	vmm_log(log, VMM_LOG_DEBUG, "exits for I/O ports: %llu%s%s", (unsigned long long)sum,
+	vmm_log(log, VMM_LOG_DEBUG, "exits for I/O ports: %" PRIu64 "%s%s", sum,
 		used ? ", most of them" : "", text);
 }
 

@@ -8,6 +8,7 @@
 #include "vmm/machine/vm.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 /* 0, or the positive errno that KVM wants; *npages is what is needed when that is ENOSPC. */
@@ -23,8 +24,9 @@ static uint64_t give_certs(struct minivmm *vm, const struct snp_certs *certs, ui
 	if (mem_write(&vm->mem, gpa, certs->table, certs->len) == 0)
 		return 0;
 	vmm_log_limited(&vm->log, &vm->limits.certs, VMM_LOG_DEBUG,
-			"no certificates for the guest: its buffer at %#llx is not shared memory",
-			(unsigned long long)gpa);
+			"no certificates for the guest: its buffer at %#" PRIx64
+			" is not shared memory",
+			gpa);
 	return EIO;
 }
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Bits of leaf 1, R11, for what is implemented here. GetQuote itself has none: every VMM has it. */
-#define INFO_R11_SETUP_NOTIFY (1ULL << 1)
+#define INFO_R11_SETUP_NOTIFY (UINT64_C(1) << 1)
 
 /* Offsets in a GetQuote buffer, see cc/quote.h */
 enum {

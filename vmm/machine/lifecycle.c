@@ -16,6 +16,7 @@
 #include "vmm/machine/vm.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -158,8 +159,8 @@ void lifecycle_finish(struct minivmm *vm)
 	join_threads(vm);
 	exit_ports_tell(vm->port_exits, &vm->log);
 	if (vm->cc.tech->private_memory)
-		vmm_log(&vm->log, VMM_LOG_DEBUG, "at the end %llu pages were private",
-			(unsigned long long)mem_private_pages(&vm->mem));
+		vmm_log(&vm->log, VMM_LOG_DEBUG, "at the end %" PRIu64 " pages were private",
+			mem_private_pages(&vm->mem));
 }
 
 void lifecycle_destroy(struct minivmm *vm)

@@ -18,6 +18,7 @@
 #include "vmm/x86/cpuid.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -76,7 +77,7 @@ static void limit_addresses(struct minivmm *vm)
 
 	if (!vm->config->boot.firmware || vm->cc.tech->private_memory)
 		return;
-	while (bits < 63 && layout_end(vm->config->machine.memory) > 1ULL << bits)
+	while (bits < 63 && layout_end(vm->config->machine.memory) > UINT64_C(1) << bits)
 		bits++;
 	cpuid_limit_phys_bits(vm->cpuid, bits);
 }
@@ -87,11 +88,12 @@ static int create_memory(struct minivmm *vm, struct vmm_error *err)
 	unsigned int bits = cpuid_phys_bits(vm->cpuid);
 	int ret;
 
-	if (bits < 64 && layout_end(size) > 1ULL << bits)
+	if (bits < 64 && layout_end(size) > UINT64_C(1) << bits)
 		return vmm_error_set(err, -EINVAL,
-				     "machine.memory: %llu MiB do not fit into the %u address bits "
+				     "machine.memory: %" PRIu64
+				     " MiB do not fit into the %u address bits "
 				     "of this host's CPU",
-				     (unsigned long long)(size >> 20), bits);
+				     (size >> 20), bits);
 	limit_addresses(vm);
 	ret = choose_memory_mode(vm, err);
 	return ret < 0 ? ret : mem_add_ram(&vm->mem, size, err);
@@ -276,10 +278,10 @@ static void tell_cost(const struct minivmm *vm)
 	if (!vm->cc.tech->zero_is_slow || vm->config->boot.firmware || npages == 0)
 		return;
 	vmm_log(&vm->log, npages > SLOW_PAGES ? VMM_LOG_WARN : VMM_LOG_INFO,
-		"%llu pages of RAM are accepted before the start, about %llu.%llu s on hardware "
+		"%" PRIu64 " pages of RAM are accepted before the start, about %" PRIu64 ".%" PRIu64
+		" s on hardware "
 		"(1 ms a page)%s",
-		(unsigned long long)npages, (unsigned long long)(npages / 1000),
-		(unsigned long long)(npages % 1000 / 100),
+		npages, (npages / 1000), (npages % 1000 / 100),
 		npages > SLOW_PAGES ? "; less machine.memory takes less" : "");
 }
 
@@ -326,13 +328,13 @@ int minivmm_launch(struct minivmm *vm, struct vmm_error *err)
 	machine_mark(vm, MINIVMM_MARK_LAUNCHED);
 	if (vm->cc.tech->private_memory)
 		vmm_log(&vm->log, VMM_LOG_DEBUG,
-			"launched: memory is %s%s, %llu conversions and %llu refused ones, "
-			"%llu populate calls, %llu pages, %llu retries",
+			"launched: memory is %s%s, %" PRIu64 " conversions and %" PRIu64
+			" refused ones, "
+			"%" PRIu64 " populate calls, %" PRIu64 " pages, %" PRIu64 " retries",
 			mem_mode_name(vm->mem.mode), vm->cc.copy ? ", copied" : "",
-			(unsigned long long)atomic_load(&vm->mem.stats.conversions),
-			(unsigned long long)atomic_load(&vm->mem.stats.retries),
-			(unsigned long long)stats->populates, (unsigned long long)stats->pages,
-			(unsigned long long)stats->retries);
+			atomic_load(&vm->mem.stats.conversions),
+			atomic_load(&vm->mem.stats.retries), stats->populates, stats->pages,
+			stats->retries);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "vmm/x86/split_ioapic.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -237,9 +238,10 @@ void platform_flush(struct platform *p)
 	lost = console_dropped(&p->console);
 	if (lost > p->lost_told)
 		vmm_log(&p->vm->log, VMM_LOG_WARN,
-			"%llu bytes of serial output were lost: their reader was too slow or went "
+			"%" PRIu64
+			" bytes of serial output were lost: their reader was too slow or went "
 			"away, or the disk is full",
-			(unsigned long long)(lost - p->lost_told));
+			(lost - p->lost_told));
 	p->lost_told = lost;
 }
 

@@ -36,7 +36,7 @@ static int set_signal_mask(const struct kvm_vcpu *kvm, struct vmm_error *err)
 		struct kvm_signal_mask head;
 		uint8_t bytes[sizeof(struct kvm_signal_mask) + KERNEL_SIGSET_BYTES];
 	} mask = {.head = {.len = KERNEL_SIGSET_BYTES}};
-	uint64_t blocked = ~(1ULL << (VCPU_KICK_SIGNAL - 1));
+	uint64_t blocked = ~(UINT64_C(1) << (VCPU_KICK_SIGNAL - 1));
 
 	memcpy(mask.bytes + sizeof(struct kvm_signal_mask), &blocked, sizeof(blocked));
 	return kvm_vcpu_set_signal_mask(kvm, &mask.head, err);

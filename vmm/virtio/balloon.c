@@ -5,6 +5,7 @@
  */
 #include "vmm/virtio/virtio.h"
 
+#include <inttypes.h>
 #include <linux/virtio_balloon.h>
 #include <linux/virtio_ids.h>
 #include <string.h>
@@ -43,8 +44,8 @@ static void inflate(struct virtio_device *dev, uint64_t page, uint64_t n)
 
 	if (mem_pin(dev->host->mem, page * PAGE_SIZE, n * PAGE_SIZE, MEM_FOR_WRITING, dev->name,
 		    &pin) < 0) {
-		virtio_complain(dev, "the guest gives away page %#llx, which is not RAM",
-				(unsigned long long)page);
+		virtio_complain(dev, "the guest gives away page %#" PRIx64 ", which is not RAM",
+				page);
 		return;
 	}
 	give_back(dev, pin.ptr, n * PAGE_SIZE);

@@ -2,6 +2,7 @@
 #include "vmm/virtio/blk_internal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/virtio_ids.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,7 +114,7 @@ static unsigned int turn(struct blk *blk, struct virtq *q)
 
 	if (!blk_uring_room(blk, q->index)) {
 		fair_leave(&blk->turns, q->index);
-		blk->crowded |= 1ULL << q->index;
+		blk->crowded |= UINT64_C(1) << q->index;
 		return 1;
 	}
 	work = take_one(blk, q);
@@ -136,7 +137,7 @@ static bool uncrowd(struct blk *blk)
 
 		if (!blk_uring_room(blk, i))
 			continue;
-		blk->crowded &= ~(1ULL << i);
+		blk->crowded &= ~(UINT64_C(1) << i);
 		fair_wait(&blk->turns, i);
 		some = true;
 	}
@@ -294,8 +295,9 @@ static int open_blk(struct virtio_device *dev, const struct vmm_config *config, 
 		return ret;
 	if (blk->image.rest > 0)
 		vmm_log(dev->host->log, VMM_LOG_WARN,
-			"%s: %s is no whole number of sectors: its last %llu bytes are left out",
-			dev->name, disk->path, (unsigned long long)blk->image.rest);
+			"%s: %s is no whole number of sectors: its last %" PRIu64
+			" bytes are left out",
+			dev->name, disk->path, blk->image.rest);
 	describe(blk, disk, index);
 	blk->bytes.per_second = disk->bandwidth;
 	blk->requests.per_second = disk->iops;

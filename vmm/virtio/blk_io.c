@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <string.h>
@@ -273,8 +274,7 @@ uint8_t blk_io_status(struct blk *blk, const struct blk_request *req, int ret)
 
 	if (ret == 0)
 		return VIRTIO_BLK_S_OK;
-	virtio_complain(&blk->virtio, "unable to %s %llu bytes at %llu: %s", what[req->op],
-			(unsigned long long)req->len, (unsigned long long)req->offset,
-			strerrorname_np(-ret));
+	virtio_complain(&blk->virtio, "unable to %s %" PRIu64 " bytes at %" PRIu64 ": %s",
+			what[req->op], req->len, req->offset, strerrorname_np(-ret));
 	return VIRTIO_BLK_S_IOERR;
 }

@@ -5,14 +5,14 @@ void fair_wait(struct fair *fair, unsigned int who)
 {
 	if (fair->waiting >> who & 1)
 		return;
-	fair->waiting |= 1ULL << who;
+	fair->waiting |= UINT64_C(1) << who;
 	if (fair->had[who] < fair->now)
 		fair->had[who] = fair->now;
 }
 
 void fair_leave(struct fair *fair, unsigned int who)
 {
-	fair->waiting &= ~(1ULL << who);
+	fair->waiting &= ~(UINT64_C(1) << who);
 }
 
 int fair_next(const struct fair *fair)

@@ -18,7 +18,7 @@
 
 #define LENGTH	 4
 #define IN_BYTES (256 << 10) /* what one system call takes at most; no less than one frame */
-#define RETRY_NS 1000000000ULL
+#define RETRY_NS UINT64_C(1000000000)
 
 struct net_stream {
 	struct net *net;

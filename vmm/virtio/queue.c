@@ -4,6 +4,7 @@
 #include "vmm/base/event.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/virtio_ring.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -53,8 +54,8 @@ static int pin_area(struct virtq *q, const struct virtq_area *area, uint64_t off
 	if (!__builtin_add_overflow(area->gpa, offset, &gpa) &&
 	    mem_pin(q->mem, gpa, len, use, NULL, pin) == 0)
 		return 0;
-	return fail(q, "queue %u at %#llx is not in shared RAM", q->index,
-		    (unsigned long long)(area->gpa + offset));
+	return fail(q, "queue %u at %#" PRIx64 " is not in shared RAM", q->index,
+		    (area->gpa + offset));
 }
 
 /* Two bytes of a ring, which is aligned, in one access: the driver writes them meanwhile. */
@@ -119,8 +120,9 @@ static int add_buffer(struct virtq *q, struct virtq_chain *chain, const struct v
 		return 0;
 	if (mem_pin(q->mem, desc->addr, desc->len, write ? MEM_FOR_WRITING : MEM_FOR_READING,
 		    q->owner, &chain->pin[at]) < 0)
-		return fail(q, "queue %u: a buffer of %u bytes at %#llx is not in shared RAM",
-			    q->index, desc->len, (unsigned long long)desc->addr);
+		return fail(q,
+			    "queue %u: a buffer of %u bytes at %#" PRIx64 " is not in shared RAM",
+			    q->index, desc->len, (uint64_t)desc->addr);
 	chain->iov[at] = (struct iovec){.iov_base = chain->pin[at].ptr, .iov_len = desc->len};
 	*(write ? &chain->nwrite : &chain->nread) += 1;
 	*(write ? &chain->write_len : &chain->read_len) += desc->len;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/virtio/rate.h"
 
-#define SECOND_NS 1000000000ULL
+#define SECOND_NS UINT64_C(1000000000)
 
 uint64_t rate_wait(const struct rate *rate, uint64_t now)
 {

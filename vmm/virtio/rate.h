@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define RATE_BURST_NS 100000000ULL
+#define RATE_BURST_NS UINT64_C(100000000)
 
 struct rate {
 	uint64_t per_second; /* 0: no limit */

@@ -47,7 +47,7 @@
 
 #define VIRTIO_MAX_QUEUES 64
 
-#define BIT(n) (1ULL << (n))
+#define BIT(n) (UINT64_C(1) << (n))
 
 struct virtio_device;
 

@@ -96,7 +96,7 @@ void vsock_free(struct vsock_conn *c)
 static void start_ticking(struct vsock *v)
 {
 	if (!v->ticking)
-		timer_set(&v->tick, TICK_MS * 1000000ULL);
+		timer_set(&v->tick, TICK_MS * UINT64_C(1000000));
 	v->ticking = true;
 }
 

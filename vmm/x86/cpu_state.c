@@ -12,8 +12,8 @@
 
 #define MSR_IA32_MISC_ENABLE	 0x1a0
 #define MSR_IA32_MTRR_DEF_TYPE	 0x2ff
-#define MISC_ENABLE_FAST_STRING	 (1ULL << 0)
-#define MTRR_DEF_TYPE_WRITE_BACK (1ULL << 11 | 6) /* enabled, all memory write-back */
+#define MISC_ENABLE_FAST_STRING	 (UINT64_C(1) << 0)
+#define MTRR_DEF_TYPE_WRITE_BACK (UINT64_C(1) << 11 | 6) /* enabled, all memory write-back */
 
 #define APIC_LVT0	 0x350
 #define APIC_LVT1	 0x360
