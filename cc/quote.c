@@ -2,45 +2,31 @@
 /* The requests of a VM: how they get from the vCPUs to the I/O thread, and their time limit. */
 #include "cc/quote_internal.h"
 #include "vmm/base/bytes.h"
-#include "vmm/base/timer.h"
+#include "vmm/base/event.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 /* While requests are under way: for time limits, and for services whose queue is full. */
 #define TICK_MS 100
 
 /* --- in the I/O thread ------------------------------------------------------------------------ */
 
-static void set_ticking(struct quote_service *service, bool on)
+/* Set anew with each request, it would never go off in a busy service. */
+static void tick(struct quote_service *service)
 {
-	const struct timespec period = {.tv_nsec = on ? TICK_MS * 1000000L : 0};
-	const struct itimerspec timer = {.it_interval = period, .it_value = period};
-
-	/* set anew with each request, it would never go off in a busy service */
-	if (service->ticking != on)
-		timerfd_settime(service->tick.fd, 0, &timer, NULL);
-	service->ticking = on;
-}
-
-static void drain(int fd)
-{
-	uint64_t count;
-	ssize_t n = read(fd, &count, sizeof(count));
-
-	(void)n; /* nothing to read is fine */
+	if (!service->ticking)
+		timer_set(&service->tick, TICK_MS * UINT64_C(1000000));
+	service->ticking = true;
 }
 
 static void wake_ready(struct loop_source *source, uint32_t events)
 {
-	struct quote_service *service =
-		(struct quote_service *)((char *)source - offsetof(struct quote_service, wake));
+	struct quote_service *service = container_of(source, struct quote_service, wake);
 
 	(void)events;
-	drain(source->fd);
+	event_drain(source->fd);
 	for (size_t i = 0; i < ARRAY_SIZE(service->request); i++) {
 		struct request *r = &service->request[i];
 		bool mine;
@@ -52,20 +38,17 @@ static void wake_ready(struct loop_source *source, uint32_t events)
 		pthread_mutex_unlock(&service->lock);
 		if (!mine)
 			continue;
-		set_ticking(service, true);
+		tick(service);
 		quote_request_start(r);
 	}
 }
 
-static void tick_ready(struct loop_source *source, uint32_t events)
+static void ticked(struct timer *timer)
 {
-	struct quote_service *service =
-		(struct quote_service *)((char *)source - offsetof(struct quote_service, tick));
+	struct quote_service *service = container_of(timer, struct quote_service, tick);
 	uint64_t now = timer_now_ms();
-	bool active = false;
 
-	(void)events;
-	drain(source->fd);
+	service->ticking = false;
 	for (size_t i = 0; i < ARRAY_SIZE(service->request); i++) {
 		struct request *r = &service->request[i];
 		bool mine;
@@ -80,10 +63,8 @@ static void tick_ready(struct loop_source *source, uint32_t events)
 					   "no answer within the time limit");
 		else if (r->source.fd < 0)
 			quote_request_start(r);
-		active = true;
+		tick(service);
 	}
-	if (!active)
-		set_ticking(service, false);
 }
 
 /* --- from outside ----------------------------------------------------------------------------- */
@@ -123,8 +104,6 @@ int quote_submit(struct quote_service *service, uint64_t gpa, uint32_t size, con
 		.out = malloc(quote_request_size(report_len)),
 		.out_len = quote_request_size(report_len),
 	};
-	const uint64_t one = 1;
-	ssize_t n;
 	int ret;
 
 	if (!request.out)
@@ -137,8 +116,7 @@ int quote_submit(struct quote_service *service, uint64_t gpa, uint32_t size, con
 		free(request.out);
 		return ret;
 	}
-	n = write(service->wake.fd, &one, sizeof(one));
-	(void)n; /* only fails when it is readable already */
+	event_raise(service->wake.fd);
 	return 0;
 }
 
@@ -164,21 +142,16 @@ int quote_create(struct quote_service **out, const struct quote_address *address
 	pthread_mutex_init(&service->lock, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(service->request); i++)
 		service->request[i] = (struct request){.service = service, .source = {.fd = -1}};
-	service->tick = (struct loop_source){.ready = tick_ready, .fd = -1};
+	service->tick.source.fd = -1;
 	service->wake =
 		(struct loop_source){.ready = wake_ready, .fd = sys->ops->eventfd(sys->ctx)};
 	if (service->wake.fd < 0) {
 		ret = vmm_error_errno(err, service->wake.fd, "unable to create an eventfd");
 		goto fail;
 	}
-	service->tick.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (service->tick.fd < 0) {
-		ret = vmm_error_errno(err, -errno, "unable to create a timer");
-		goto fail;
-	}
 	ret = loop_add(loop, &service->wake, EPOLLIN, err);
 	if (ret == 0)
-		ret = loop_add(loop, &service->tick, EPOLLIN, err);
+		ret = timer_init(&service->tick, loop, ticked, err);
 	if (ret < 0)
 		goto fail;
 	*out = service;
@@ -197,10 +170,7 @@ void quote_destroy(struct quote_service *service)
 	if (service->wake.fd >= 0)
 		loop_remove(service->loop, &service->wake);
 	sys_close(service->sys, &service->wake.fd);
-	if (service->tick.fd >= 0) {
-		loop_remove(service->loop, &service->tick);
-		close(service->tick.fd);
-	}
+	timer_destroy(&service->tick);
 	pthread_mutex_destroy(&service->lock);
 	free(service);
 }

@@ -5,6 +5,7 @@
 
 #include "cc/quote.h"
 #include "cc/quote_frame.h"
+#include "vmm/base/timer.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -42,7 +43,7 @@ struct quote_service {
 	unsigned int limit_ms;
 
 	struct loop_source wake; /* eventfd: a request was submitted */
-	struct loop_source tick; /* timerfd, armed while a request is active */
+	struct timer tick;	 /* set while a request is active */
 	bool ticking;
 	struct vmm_log_limit failures;
 
