@@ -85,7 +85,7 @@ static int check_features(struct cc_launch *launch, uint64_t features, struct vm
 		return vmm_error_set(err, -EINVAL,
 				     "snp.guest-features: this host does not offer %#" PRIx64
 				     ", only %#" PRIx64,
-				     (features & ~allowed), (allowed | SNP_ACTIVE));
+				     features & ~allowed, allowed | SNP_ACTIVE);
 	return 0;
 }
 

@@ -179,9 +179,9 @@ static int failed(const struct run *run, bool to_private, int code, uint64_t bus
 			       " is in use: by a device's request "
 			       "that has not ended, by VFIO, or by another process that maps or "
 			       "reads guest memory",
-			       (r->gpa + busy));
+			       r->gpa + busy);
 	vmm_error_prefix(err, "unable to make %#" PRIx64 "+%#" PRIx64 " (%s) %s",
-			 (r->gpa + run->offset), run->len, r->name,
+			 r->gpa + run->offset, run->len, r->name,
 			 to_private ? "private" : "shared");
 	return code;
 }
@@ -271,7 +271,7 @@ static int all_ram(const struct guest_mem *mem, uint64_t gpa, uint64_t end, stru
 			return vmm_error_set(err, -EFAULT,
 					     "%#" PRIx64 "+%#" PRIx64
 					     ": there is no RAM at guest address %#" PRIx64,
-					     gpa, (end - gpa), at);
+					     gpa, end - gpa, at);
 	return 0;
 }
 
@@ -343,7 +343,7 @@ static int discard_region(struct guest_mem *mem, const struct mem_region *r, uin
 		ret = vmm_error_set(err, -EINVAL,
 				    "the page at %#" PRIx64 " (%s) is shared, its contents "
 				    "are in use",
-				    (r->gpa + page * PAGE_SIZE), r->name);
+				    r->gpa + page * PAGE_SIZE, r->name);
 	else
 		ret = discard(mem, &run, r->fd, err);
 	pthread_rwlock_unlock(&r->state->lock);

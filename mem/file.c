@@ -64,12 +64,12 @@ int mem_file_read(const struct mem_file *file, uint64_t offset, void *buf, size_
 
 		if (n < 0)
 			return vmm_error_errno(err, (int)n, "unable to read %s at offset %" PRIu64,
-					       file->path, (offset + done));
+					       file->path, offset + done);
 		if (n == 0)
 			return vmm_error_set(err, -ENODATA,
 					     "%s: ends at %" PRIu64 " bytes, %" PRIu64
 					     " more expected",
-					     file->path, (offset + done), (len - done));
+					     file->path, offset + done, len - done);
 		done += (size_t)n;
 	}
 	return 0;

@@ -191,13 +191,13 @@ static int map_region(struct guest_mem *mem, struct mem_region *r, struct vmm_er
 	r->map_len = r->len + (anonymous ? HUGE_PAGE : 0);
 	ret = sys->ops->mmap(sys->ctx, &map, r->map_len, PROT_READ | PROT_WRITE, flags, r->fd, 0);
 	if (ret < 0) {
-		vmm_error_errno(err, ret, "unable to map %" PRIu64 " MiB for %s", (r->len >> 20),
+		vmm_error_errno(err, ret, "unable to map %" PRIu64 " MiB for %s", r->len >> 20,
 				r->name);
 		if (reserved(mem) && ret == -ENOMEM)
 			vmm_error_hint(err,
 				       "%" PRIu64 " free huge pages of 2 MiB are needed, raise "
 				       "vm.nr_hugepages",
-				       (r->len / HUGE_PAGE));
+				       r->len / HUGE_PAGE);
 		return ret;
 	}
 	if (anonymous)

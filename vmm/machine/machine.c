@@ -93,7 +93,7 @@ static int create_memory(struct minivmm *vm, struct vmm_error *err)
 				     "machine.memory: %" PRIu64
 				     " MiB do not fit into the %u address bits "
 				     "of this host's CPU",
-				     (size >> 20), bits);
+				     size >> 20, bits);
 	limit_addresses(vm);
 	ret = choose_memory_mode(vm, err);
 	return ret < 0 ? ret : mem_add_ram(&vm->mem, size, err);
@@ -281,7 +281,7 @@ static void tell_cost(const struct minivmm *vm)
 		"%" PRIu64 " pages of RAM are accepted before the start, about %" PRIu64 ".%" PRIu64
 		" s on hardware "
 		"(1 ms a page)%s",
-		npages, (npages / 1000), (npages % 1000 / 100),
+		npages, npages / 1000, npages % 1000 / 100,
 		npages > SLOW_PAGES ? "; less machine.memory takes less" : "");
 }
 

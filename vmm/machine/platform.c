@@ -241,7 +241,7 @@ void platform_flush(struct platform *p)
 			"%" PRIu64
 			" bytes of serial output were lost: their reader was too slow or went "
 			"away, or the disk is full",
-			(lost - p->lost_told));
+			lost - p->lost_told);
 	p->lost_told = lost;
 }
 

@@ -55,7 +55,7 @@ static int pin_area(struct virtq *q, const struct virtq_area *area, uint64_t off
 	    mem_pin(q->mem, gpa, len, use, NULL, pin) == 0)
 		return 0;
 	return fail(q, "queue %u at %#" PRIx64 " is not in shared RAM", q->index,
-		    (area->gpa + offset));
+		    area->gpa + offset);
 }
 
 /* Two bytes of a ring, which is aligned, in one access: the driver writes them meanwhile. */
