@@ -21,6 +21,19 @@ static void tick(struct quote_service *service)
 	service->ticking = true;
 }
 
+/* Is the request in this state? Then it is this thread's from now on. */
+static bool activate(struct request *r, enum request_state state)
+{
+	bool mine;
+
+	pthread_mutex_lock(&r->service->lock);
+	mine = r->state == state;
+	if (mine)
+		r->state = ACTIVE;
+	pthread_mutex_unlock(&r->service->lock);
+	return mine;
+}
+
 static void wake_ready(struct loop_source *source, uint32_t events)
 {
 	struct quote_service *service = container_of(source, struct quote_service, wake);
@@ -29,14 +42,8 @@ static void wake_ready(struct loop_source *source, uint32_t events)
 	event_drain(source->fd);
 	for (size_t i = 0; i < ARRAY_SIZE(service->request); i++) {
 		struct request *r = &service->request[i];
-		bool mine;
 
-		pthread_mutex_lock(&service->lock);
-		mine = r->state == SUBMITTED;
-		if (mine)
-			r->state = ACTIVE;
-		pthread_mutex_unlock(&service->lock);
-		if (!mine)
+		if (!activate(r, SUBMITTED))
 			continue;
 		tick(service);
 		quote_request_start(r);
@@ -51,12 +58,8 @@ static void ticked(struct timer *timer)
 	service->ticking = false;
 	for (size_t i = 0; i < ARRAY_SIZE(service->request); i++) {
 		struct request *r = &service->request[i];
-		bool mine;
 
-		pthread_mutex_lock(&service->lock);
-		mine = r->state == ACTIVE;
-		pthread_mutex_unlock(&service->lock);
-		if (!mine)
+		if (!activate(r, ACTIVE))
 			continue;
 		if (now >= r->deadline_ms)
 			quote_request_fail(r, QUOTE_STATUS_UNAVAILABLE,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/base/log.h"
 
+#include "vmm/base/timer.h"
 #include "vmm/base/words.h"
 
 #include <inttypes.h>
@@ -8,7 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <time.h>
 
 #define LINE 1024
 
@@ -35,10 +35,7 @@ void vmm_log(const struct vmm_log *log, enum vmm_log_level level, const char *fm
 /* Never 0. */
 static uint64_t now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + 1;
+	return timer_now_ms() + 1;
 }
 
 /* Begins a period if the last one is over; returns how many lines were left out before it. Of

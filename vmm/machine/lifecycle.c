@@ -8,7 +8,6 @@
 #include "vmm/base/bytes.h"
 #include "vmm/base/event.h"
 #include "vmm/base/timer.h"
-#include "vmm/base/words.h"
 #include "vmm/machine/exit_ports.h"
 #include "vmm/machine/io_threads.h"
 #include "vmm/machine/platform.h"
@@ -19,8 +18,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>

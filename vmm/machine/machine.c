@@ -20,7 +20,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* Pages whose acceptance is worth a warning: half a minute. */
 #define SLOW_PAGES 30000

@@ -2,21 +2,18 @@
 #include "vmm/machine/vm.h"
 
 #include "vmm/base/event.h"
+#include "vmm/base/timer.h"
 #include "vmm/base/words.h"
 
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
 void machine_mark(struct minivmm *vm, enum minivmm_mark mark)
 {
-	struct timespec now;
 	uint64_t unset = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	atomic_compare_exchange_strong(&vm->mark_ns[mark], &unset,
-				       (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
+	atomic_compare_exchange_strong(&vm->mark_ns[mark], &unset, timer_now());
 }
 
 uint64_t minivmm_mark_ns(const struct minivmm *vm, enum minivmm_mark mark)

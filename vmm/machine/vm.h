@@ -50,8 +50,6 @@ struct vcpu {
 
 #define IO_THREADS_MAX 16
 
-struct io_thread;
-
 struct io_threads {
 	struct io_thread *thread;
 	struct loop *loops[IO_THREADS_MAX]; /* the first is vm->loop */
